@@ -1,0 +1,102 @@
+"""A finding and the words to weigh it: what every later stage passes on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, NamedTuple
+
+from .source.document import Location
+
+
+class Level(IntEnum):
+    """An ordered scale whose words are the lower-cased names."""
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Severity(Level):
+    """How bad it is if true."""
+
+    INFO = 1
+    WARNING = 2
+    ERROR = 3
+
+
+class Confidence(Level):
+    """How surely it is true."""
+
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
+
+
+class Audience(Level):
+    """Who wants to hear it. Nested: an auditor hears all that a pedant hears, a pedant all that everybody hears."""
+
+    REGULAR = 1
+    PEDANTIC = 2
+    AUDITOR = 3
+
+
+class ResourceId(NamedTuple):
+    """What names a resource to people. `namespace` is "" for what has none and `(unset)` where nothing says it."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleInfo:
+    """What is known about a rule without running it: its `rule.yaml` and README. Paths of files never appear here."""
+
+    id: str
+    category: str
+    title: str
+    severity: Severity
+    confidence: Confidence
+    audience: Audience
+    meshes: tuple[str, ...]
+    subject: str
+    message: str
+    remediation: str
+    equivalents: tuple[str, ...] = ()
+    supersedes: tuple[str, ...] = ()
+    security: bool = False
+    options: dict[str, Any] = field(default_factory=dict)
+    readme: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Related:
+    """A place that belongs to a finding, with its own sentence."""
+
+    message: str
+    location: Location
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A claim about what the mesh will do, with the place that decides it and the reasons.
+
+    `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused.
+    """
+
+    rule: RuleInfo
+    severity: Severity
+    confidence: Confidence
+    audience: Audience
+    message: str
+    location: Location
+    resource: ResourceId | None
+    related: tuple[Related, ...] = ()
+    notes: tuple[str, ...] = ()
+    missing: str | None = None
+    cause: str = ""
+    fingerprint: str = ""

@@ -1,0 +1,95 @@
+"""Effective values: what the mesh will really do, with the reasons, as computed styles in a browser's developer tools."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Generic, TypeVar
+
+from ..finding import Confidence
+from ..source.document import Location
+
+T = TypeVar("T")
+
+
+class Basis(Enum):
+    """What a reason stands on."""
+
+    DECLARED = "declared"  # written in the input
+    DEFAULT = "default"  # nothing in the input says otherwise
+    ASSUMED = "assumed"  # the input cannot tell, and one answer was taken
+    TIE = "tie"  # creation times decide, which manifests do not have
+
+    @property
+    def confidence(self) -> Confidence:
+        return _CONFIDENCE[self]
+
+
+_CONFIDENCE = {
+    Basis.DECLARED: Confidence.HIGH,
+    Basis.DEFAULT: Confidence.MEDIUM,
+    Basis.ASSUMED: Confidence.LOW,
+    Basis.TIE: Confidence.LOW,
+}
+
+
+class Unknown(Enum):
+    """The value of what the input cannot tell."""
+
+    UNKNOWN = "unknown"
+
+    def __str__(self) -> str:
+        return "unknown"
+
+
+UNKNOWN = Unknown.UNKNOWN
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One step of the way to a value."""
+
+    text: str
+    location: Location | None = None
+    basis: Basis = Basis.DECLARED
+
+
+@dataclass(frozen=True, slots=True)
+class Effective(Generic[T]):
+    """A value with its reasons, from the widest scope to the one that decides. `candidates` are the outcomes of a tie."""
+
+    value: T
+    because: tuple[Reason, ...] = ()
+    candidates: tuple[Effective[T], ...] = ()
+
+    @property
+    def origin(self) -> Location | None:
+        """The place that decides: the last reason that has one."""
+        return next((reason.location for reason in reversed(self.because) if reason.location), None)
+
+    @property
+    def basis(self) -> Basis:
+        """The weakest ground any reason that still matters stands on: the last reason decides, a tie or an assumption on
+        the way to it weakens it, a default that was overridden does not."""
+        weakest = self.because[-1].basis if self.because else Basis.DECLARED
+        for reason in self.because[:-1]:
+            if reason.basis in (Basis.ASSUMED, Basis.TIE) and reason.basis.confidence < weakest.confidence:
+                weakest = reason.basis
+        return weakest
+
+    def holds(self, condition: Callable[[T], bool]) -> Effective[T] | None:
+        """This value as the ground of a conclusion, or None where the conclusion is false.
+
+        With candidates: all of them satisfy the condition = the first one, unweakened by the tie; some = that one, resting
+        on the tie.
+        """
+        if not self.candidates:
+            return self if condition(self.value) else None
+        fitting = [candidate for candidate in self.candidates if condition(candidate.value)]
+        if not fitting:
+            return None
+        if len(fitting) == len(self.candidates):
+            return fitting[0]
+        tie = Reason(f"one of {len(self.candidates)} possible outcomes: creation times decide", None, Basis.TIE)
+        return Effective(fitting[0].value, (tie, *fitting[0].because))

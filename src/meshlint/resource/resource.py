@@ -1,0 +1,108 @@
+"""A Kubernetes object of the input."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from ..finding import ResourceId
+from ..source.document import Document, Location, Path
+
+UNSET_NAMESPACE = "(unset)"
+"""Namespace of namespaced objects when neither they nor anything around them names one. Equal only to itself."""
+
+
+class Key(NamedTuple):
+    """What makes two objects one to the API server: the API group, not the version."""
+
+    group: str
+    kind: str
+    namespace: str
+    name: str
+
+
+class Resource:
+    """One object: its key, and the document (or the item of a List) that declares it.
+
+    `namespace` is "" for cluster-scoped kinds and `UNSET_NAMESPACE` where nothing says it.
+    """
+
+    __slots__ = ("document", "key", "api_version")
+
+    def __init__(self, document: Document, key: Key, api_version: str) -> None:
+        self.document = document
+        self.key = key
+        self.api_version = api_version
+
+    @property
+    def kind(self) -> str:
+        return self.key.kind
+
+    @property
+    def namespace(self) -> str:
+        return self.key.namespace
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    @property
+    def id(self) -> ResourceId:
+        return ResourceId(self.api_version, self.key.kind, self.key.namespace, self.key.name)
+
+    def get(self, *path: str | int) -> Any:
+        """The value at a path, or None where any step of it is missing or of another shape."""
+        return get(self.document.data, *path)
+
+    def mapping(self, *path: str | int) -> Mapping[str, Any]:
+        """The mapping at a path; empty where there is none."""
+        value = self.get(*path)
+        return value if isinstance(value, dict) else {}
+
+    def items(self, *path: str | int) -> list[Any]:
+        """The list at a path; empty where there is none."""
+        value = self.get(*path)
+        return value if isinstance(value, list) else []
+
+    def at(self, *path: str | int) -> Location:
+        return self.document.at(*path)
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        return strings(self.get("metadata", "labels"))
+
+    @property
+    def annotations(self) -> Mapping[str, str]:
+        return strings(self.get("metadata", "annotations"))
+
+    @property
+    def created(self) -> str | None:
+        """`metadata.creationTimestamp` (RFC 3339, so it compares as text), which only manifests from a cluster have."""
+        stamp = self.get("metadata", "creationTimestamp")
+        return stamp if isinstance(stamp, str) and stamp else None
+
+    def __str__(self) -> str:
+        return str(self.id)
+
+    def __repr__(self) -> str:
+        return f"<{self.id}>"
+
+
+def get(data: Any, *path: str | int) -> Any:
+    """The value at a path of plain data, or None."""
+    for step in path:
+        if isinstance(data, dict):
+            data = data.get(step)
+        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+            data = data[step]
+        else:
+            return None
+    return data
+
+
+def strings(value: Any) -> Mapping[str, str]:
+    """The entries of a string map whose values are known strings; empty where there is no map."""
+    return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, dict) else {}
+
+
+__all__ = ["UNSET_NAMESPACE", "Key", "Path", "Resource", "get", "strings"]

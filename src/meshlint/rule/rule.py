@@ -1,0 +1,60 @@
+"""A rule, and what its check yields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from ..finding import Audience, Confidence, RuleInfo, Severity
+from ..mesh.effective import Effective, Reason
+from ..source.document import Location
+
+Evidence = Reason | Effective[Any] | Location
+"""What may stand in `Problem.related`: a Location is shown without a sentence of its own."""
+
+
+class Problem:
+    """What a check yields: a place, and the facts of the message.
+
+    `at` is the deciding place; an Effective brings its reasons along as related places and weakens the confidence as they
+    do. `rests_on` are further values the conclusion depends on. `severity` and `audience` may only be quieter than the
+    rule's, `confidence` only lower. Problems of one rule with the same place are one finding; `cause` makes problems one
+    finding although their places differ (a default of the mesh decided): the first place in input order is shown.
+    `missing` names the input that would decide, when the confidence is lowered for want of it. `values` fill the
+    rule's message; when problems are grouped, values that differ are listed.
+    """
+
+    __slots__ = ("at", "related", "rests_on", "severity", "confidence", "audience", "cause", "missing", "values")
+
+    def __init__(
+        self,
+        at: Location | Effective[Any],
+        *,
+        related: Iterable[Evidence] = (),
+        rests_on: Iterable[Effective[Any] | Reason] = (),
+        severity: Severity | None = None,
+        confidence: Confidence | None = None,
+        audience: Audience | None = None,
+        cause: str | None = None,
+        missing: str | None = None,
+        **values: Any,
+    ) -> None:
+        self.at = at
+        self.related = tuple(related)
+        self.rests_on = tuple(rests_on)
+        self.severity = severity
+        self.confidence = confidence
+        self.audience = audience
+        self.cause = cause
+        self.missing = missing
+        self.values = values
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule that can run: `check(subject, ...)` yields Problems. Its further parameters are filled by name: `mesh`, `options`."""
+
+    info: RuleInfo
+    check: Callable[..., Iterable[Problem]]
+    wants: frozenset[str]
