@@ -1,3 +1,3 @@
-"""meshlint: the linter that knows what a service mesh will really do."""
+"""meshlint: a linter for Istio manifests that works out the effective policy."""
 
 __version__ = "0.1.0"

@@ -1,17 +1,13 @@
 """A document of a source file: its data, and where every part of it stands."""
 
-from __future__ import annotations
-
 import pathlib
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
 """Steps from the root of a document to a part of it: keys of mappings, indexes of lists."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
+class SourceFile(NamedTuple):
     """A file that was read. `name` is what people see, with forward slashes; `path` is None for stdin."""
 
     name: str
@@ -19,8 +15,7 @@ class SourceFile:
     path: pathlib.Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(NamedTuple):
     """Something that could not be checked: what (`kind`), where, and what to do about it (`message`)."""
 
     kind: str
@@ -29,11 +24,22 @@ class Failure:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
 class Placeholder:
     """A value that another tool fills in later (`${VAR}`, `$(VAR)`): unknown, so never equal to a string."""
 
-    text: str
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Placeholder) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+    def __repr__(self) -> str:
+        return f"Placeholder({self.text!r})"
 
     def __str__(self) -> str:
         return self.text
@@ -61,10 +67,10 @@ class Document:
 
     `data` is plain Python as sigs.k8s.io/yaml reads it (keys are strings), with `Placeholder`s; `root` leads from the
     document's own root to `data`. `start` and `end` are offsets of the document's text in the file, `line` is the line
-    `start` is on.
+    `start` is on. `trees` is where `location` keeps what it found out about positions, for all parts of the document.
     """
 
-    __slots__ = ("file", "start", "end", "line", "data", "root", "duplicates", "_positions")
+    __slots__ = ("data", "duplicates", "end", "file", "line", "root", "start", "trees")
 
     def __init__(
         self,
@@ -75,6 +81,7 @@ class Document:
         data: Any,
         root: Path = (),
         duplicates: tuple[DuplicateKey, ...] = (),
+        trees: list[Any] | None = None,
     ) -> None:
         self.file = file
         self.start = start
@@ -83,26 +90,27 @@ class Document:
         self.data = data
         self.root = root
         self.duplicates = duplicates
-        self._positions: Any = None
+        self.trees = [] if trees is None else trees
 
     @property
     def text(self) -> str:
         return self.file.text[self.start : self.end]
 
-    def at(self, *path: str | int) -> Location:
+    def at(self, *path: str | int) -> "Location":
         """The place of a part of `data`. A part that is missing is at its nearest parent."""
         return Location(self, path)
 
-    def within(self, *path: str | int) -> Document:
+    def within(self, *path: str | int) -> "Document":
         """The part of this document at `path` as a document of its own."""
         data = self.data
         for step in path:
             data = data[step]
-        return Document(self.file, self.start, self.end, self.line, data, self.root + path)
+        inside = [d for d in self.duplicates if d.path[: len(path)] == path]
+        duplicates = tuple(d._replace(path=d.path[len(path) :]) for d in inside)
+        return Document(self.file, self.start, self.end, self.line, data, self.root + path, duplicates, self.trees)
 
 
-@dataclass(frozen=True, slots=True)
-class Location:
+class Location(NamedTuple):
     """A place: a document and a path in it, which may go on inside YAML that a string of the document holds."""
 
     document: Document
@@ -111,6 +119,10 @@ class Location:
     @property
     def file(self) -> str:
         return self.document.file.name
+
+    @property
+    def source(self) -> SourceFile:
+        return self.document.file
 
     @property
     def key(self) -> Span | None:
@@ -141,7 +153,46 @@ class Location:
         return (self.file, self.span)
 
 
-def _place(location: Location) -> Any:
+class Mark(NamedTuple):
+    """The place of a comment, which is no part of a document's data."""
+
+    source: SourceFile
+    span: Span
+
+    @property
+    def file(self) -> str:
+        return self.source.name
+
+    @property
+    def key(self) -> Span | None:
+        return None
+
+    @property
+    def value(self) -> Span:
+        return self.span
+
+    @property
+    def found(self) -> Path:
+        return ()
+
+    @property
+    def pointer(self) -> str:
+        return ""
+
+    def order(self) -> tuple[str, Span]:
+        return (self.file, self.span)
+
+
+class Place(NamedTuple):
+    """Where a part of a document stands. `path` is the longest part of the path that exists, below the document's root."""
+
+    path: Path
+    key: Span | None
+    value: Span
+    span: Span
+
+
+def _place(location: Location) -> Place:
     from .location import place
 
     return place(location.document, location.path)
@@ -153,7 +204,7 @@ def pointer(path: Path) -> str:
     for step in path:
         if isinstance(step, int):
             text += f"[{step}]"
-        elif step and all(c.isalnum() and c.isascii() or c in "_-" for c in step):
+        elif step and all((c.isalnum() and c.isascii()) or c in "_-" for c in step):
             text += f".{step}" if text else step
         else:
             escaped = step.replace("\\", "\\\\").replace("'", "\\'")

@@ -1,0 +1,285 @@
+"""Finds where a part of a document stands in its file. The only module that knows positions.
+
+The document is read again, this time with libyaml's marks, when the first place in it is asked for.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import yaml as pyyaml
+
+from .document import Document, DuplicateKey, Path, Place, Span
+from .scalars import key_of, resolve
+from .yaml import SURROGATES, YamlError, parse, parser
+
+
+class Node:
+    """A value with offsets in the file. `entries` of a mapping: key text, key node, value node, in order; `<<` is None."""
+
+    __slots__ = ("end", "entries", "items", "kind", "start", "style", "target", "text")
+
+    def __init__(
+        self, start: int, end: int, kind: str, text: str = "", style: str = "", target: Node | None = None
+    ) -> None:
+        self.start = start
+        self.end = end
+        self.kind = kind  # scalar, mapping, sequence, alias
+        self.text = text
+        self.style = style
+        self.items: list[Node] = []
+        self.entries: list[tuple[str | None, Node, Node]] = []
+        self.target = target
+
+    @property
+    def real(self) -> Node:
+        """The node itself, or the one an alias stands for."""
+        return self.target if self.target else self
+
+
+def place(document: Document, path: Path) -> Place:
+    """The place of a part of a document, of its nearest parent where there is no such part."""
+    tree = _tree(document)
+    node, key, depth = tree.root, None, 0
+    wanted = document.root + path
+    while depth < len(wanted):
+        step = _step(tree, node.real, wanted[depth])
+        if step is None:
+            break
+        key, node = step
+        depth += 1
+    found = wanted[len(document.root) : max(depth, len(document.root))]
+    if depth <= len(document.root):
+        key = None
+    at_key = tree.span(key.start, key.end) if key else None
+    shown = at_key if at_key and depth < len(wanted) else tree.shown(key, node)
+    return Place(found, at_key, tree.span(node.start, node.end), shown)
+
+
+def duplicates(document: Document) -> tuple[DuplicateKey, ...]:
+    """The keys that a mapping of a document has twice."""
+    tree = _tree(document)
+    return tuple(_duplicates(tree, tree.root, ()))
+
+
+def scalars_of(document: Document) -> Iterator[tuple[int, int]]:
+    """Offsets in the file of every scalar and key: where a `#` begins no comment."""
+    tree = _tree(document)
+    pending = [tree.root]
+    while pending:
+        node = pending.pop()
+        if node.kind == "scalar":
+            yield document.start + node.start, document.start + node.end
+        pending += node.items
+        for _, key, value in node.entries:
+            pending += [key, value]
+
+
+def _duplicates(tree: Tree, node: Node, path: Path) -> Iterator[DuplicateKey]:
+    first: dict[str, Node] = {}
+    for name, key, value in node.entries:
+        if name is None:
+            continue
+        if name in first:
+            yield DuplicateKey(
+                (*path, name), tree.span(first[name].start, first[name].end), tree.span(key.start, key.end)
+            )
+        first.setdefault(name, key)
+        yield from _duplicates(tree, value, (*path, name))
+    for index, item in enumerate(node.items):
+        yield from _duplicates(tree, item, (*path, index))
+
+
+class Tree:
+    """The nodes of one document, and the lines of its text."""
+
+    def __init__(self, document: Document) -> None:
+        text = document.text
+        self._first_line = document.line
+        self._text = text
+        self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+        self.root = _Reader(text).root()
+        self.inside: dict[int, Node | None] = {}
+
+    def span(self, start: int, end: int) -> Span:
+        line, column = self._position(start)
+        end_line, end_column = self._position(self._trimmed(start, end))
+        return Span(line, column, end_line, end_column)
+
+    def shown(self, key: Node | None, node: Node) -> Span:
+        """What is shown of a node, on one line."""
+        if node.kind in ("scalar", "alias") and node.end > node.start and "\n" not in self._text[node.start : node.end]:
+            return self.span(node.start, node.end)
+        if key is not None:
+            return self.span(key.start, key.end)
+        if node.start == node.end:
+            return self.span(node.start - 1, node.start)
+        return self.span(node.start, self._first_line_end(node))
+
+    def embedded(self, node: Node) -> Node | None:
+        """The tree of YAML that a literal block scalar holds, its offsets those of this document."""
+        if node.style != "|":
+            return None
+        if id(node) not in self.inside:
+            self.inside[id(node)] = self._embedded(node)
+        return self.inside[id(node)]
+
+    def _embedded(self, node: Node) -> Node | None:
+        header = self._text.index("\n", node.start) + 1
+        lines = [f"{line}\n" for line in self._text[header : node.end].split("\n")]
+        indent = _indent(lines, node.text.split("\n"))
+        starts, position = [], header
+        for line in lines:
+            starts.append(position + min(indent, len(line.rstrip("\r\n"))))
+            position += len(line)
+        inner = [0, *(i + 1 for i, c in enumerate(node.text) if c == "\n")]
+        try:
+            parse(node.text)
+        except YamlError:
+            return None
+        root = _Reader(node.text).root()
+        _shift(root, inner, starts)
+        return root
+
+    def _first_line_end(self, node: Node) -> int:
+        newline = self._text.find("\n", node.start)
+        line_end = newline if newline >= 0 else len(self._text)
+        if node.end <= line_end:
+            return node.end
+        return max((end for end in _ends(node) if end <= line_end), default=min(node.end, line_end))
+
+    def _trimmed(self, start: int, end: int) -> int:
+        """Where a value ends without the blank lines and spaces that libyaml counts to block collections."""
+        return start + len(self._text[start:end].rstrip()) if end > start else end
+
+    def _position(self, offset: int) -> tuple[int, int]:
+        line = bisect_right(self._lines, offset) - 1
+        return self._first_line + line, offset - self._lines[line] + 1
+
+
+def _indent(raw: Sequence[str], value: Sequence[str]) -> int:
+    """How far the lines of a block scalar are indented beyond those of its value."""
+    pairs = zip(raw, value, strict=False)
+    return next((len(line.rstrip("\r\n")) - len(own) for line, own in pairs if own.strip()), 0)
+
+
+def _ends(node: Node) -> Iterator[int]:
+    """Ends of everything that makes up a node."""
+    yield node.end
+    for _, key, value in node.entries:
+        yield key.end
+        yield from _ends(value)
+    for item in node.items:
+        yield from _ends(item)
+
+
+def _shift(node: Node, inner: Sequence[int], starts: Sequence[int]) -> None:
+    """Turns offsets in the text of a block scalar into offsets in the document around it."""
+
+    def moved(offset: int) -> int:
+        line = bisect_right(inner, offset) - 1
+        if line >= len(starts):
+            return starts[-1] if starts else 0
+        return starts[line] + offset - inner[line]
+
+    pending = [node]
+    while pending:
+        current = pending.pop()
+        last = moved(current.end - 1) + 1 if current.end > current.start else moved(current.end)
+        current.start, current.end = moved(current.start), last
+        for _, key, value in current.entries:
+            pending += [key, value]
+        pending += current.items
+
+
+def _step(tree: Tree, node: Node, step: str | int) -> tuple[Node | None, Node] | None:
+    if node.kind == "scalar":
+        inside = tree.embedded(node)
+        return _step(tree, inside, step) if inside and inside.kind != "scalar" else None
+    if isinstance(step, int):
+        return (None, node.items[step]) if node.kind == "sequence" and 0 <= step < len(node.items) else None
+    return _entry(node, step)
+
+
+def _entry(node: Node, name: str) -> tuple[Node, Node] | None:
+    """The entry that counts: the last of a name, a merge being an entry for every key it brings."""
+    for key, key_node, value in reversed(node.entries):
+        if key == name:
+            return key_node, value
+        if key is None:
+            merged = value.real
+            for source in merged.items or [merged]:
+                found = _entry(source.real, name)
+                if found:
+                    return found
+    return None
+
+
+def _tree(document: Document) -> Tree:
+    if not document.trees:
+        document.trees.append(Tree(document))
+    tree: Tree = document.trees[0]
+    return tree
+
+
+class _Reader:
+    """Builds nodes from libyaml's events."""
+
+    def __init__(self, text: str) -> None:
+        self._events: Any = parser(SURROGATES.sub(r"\\ue000\\ue000", text))
+        self._anchors: dict[str, Node] = {}
+
+    def root(self) -> Node:
+        """The first document that is not empty."""
+        while True:
+            event: Any = self._events.get_event()
+            if type(event) is pyyaml.StreamEndEvent:
+                return Node(0, 0, "scalar")
+            if type(event) is pyyaml.DocumentStartEvent:
+                node = self._node(self._events.get_event())
+                if node.kind != "scalar" or node.text:
+                    return node
+
+    def _node(self, event: Any) -> Node:
+        start, end, anchor = event.start_mark.index, event.end_mark.index, event.anchor
+        if type(event) is pyyaml.AliasEvent:
+            return Node(start, end, "alias", target=self._anchors[anchor])
+        if type(event) is pyyaml.ScalarEvent:
+            node = Node(start, end, "scalar", event.value, event.style or "")
+            self._keep(event, node)
+            return node
+        is_mapping = type(event) is pyyaml.MappingStartEvent
+        node = Node(start, end, "mapping" if is_mapping else "sequence")
+        self._keep(event, node)
+        self._fill(node, is_mapping, event.flow_style)
+        return node
+
+    def _fill(self, node: Node, is_mapping: bool, is_flow: bool) -> None:
+        """Reads what is in a collection. One in block style ends where the last thing in it does."""
+        while True:
+            event: Any = self._events.get_event()
+            end = event.end_mark.index
+            if isinstance(event, pyyaml.MappingEndEvent | pyyaml.SequenceEndEvent):
+                node.end = end if is_flow else node.end
+                return
+            part = self._node(event)
+            if is_mapping:
+                key, part = part, self._node(self._events.get_event())
+                node.entries.append((_name(key), key, part))
+            else:
+                node.items.append(part)
+            node.end = part.end
+
+    def _keep(self, event: Any, node: Node) -> None:
+        if event.anchor:
+            self._anchors[event.anchor] = node
+
+
+def _name(key: Node) -> str | None:
+    """What a key is called in the data; None for the merge key `<<`."""
+    text = key.real.text
+    if key.real.style:
+        return text
+    return None if text == "<<" else key_of(resolve(text))

@@ -1,0 +1,54 @@
+"""Suppression comments: `# meshlint: ignore[rule-id] reason`."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from .document import Document, SourceFile, Span
+from .location import scalars_of
+
+_COMMENT = r"(?m)(?:^|(?<=\s))#\s*meshlint:\s*ignore(?P<rules>\[[^\]\n]*\])?(?P<reason>(?:(?!\s#\s)[^\r\n])*)"
+
+
+class Comment(NamedTuple):
+    """A suppression comment: `span` is its text, `lines` those it covers, `rules` the ids it names, in order."""
+
+    file: SourceFile
+    span: Span
+    lines: frozenset[int]
+    rules: tuple[str, ...]
+    reason: str
+
+
+def comments(file: SourceFile, documents: Sequence[Document]) -> list[Comment]:
+    """The suppression comments of a file. One on a line of its own covers the next line that is none, too.
+
+    A reason ends where another comment begins (` # `). A file without documents (a template, a broken one) has none.
+    """
+    if "meshlint:" not in file.text or not documents:
+        return []
+    inside = sorted(span for document in documents for span in scalars_of(document))
+    return list(_comments(file, inside))
+
+
+def _comments(file: SourceFile, scalars: Sequence[tuple[int, int]]) -> Iterator[Comment]:
+    for match in re.finditer(_COMMENT, file.text):
+        start = match.start()
+        if any(begin < start < end for begin, end in scalars):
+            continue
+        line = file.text.count("\n", 0, start) + 1
+        column = start - file.text.rfind("\n", 0, start)
+        end = column + len(match[0].rstrip())
+        rules = tuple(word.strip() for word in (match["rules"] or "[]")[1:-1].split(",") if word.strip())
+        reason = match["reason"].strip().lstrip(":-").strip()
+        yield Comment(file, Span(line, column, line, end), frozenset(_covered(file.text, start, line)), rules, reason)
+
+
+def _covered(text: str, start: int, line: int) -> Iterator[int]:
+    yield line
+    if text[text.rfind("\n", 0, start) + 1 : start].strip():
+        return
+    for number, following in enumerate(text.split("\n")[line:], line + 1):
+        if following.strip() and not following.lstrip().startswith("#"):
+            yield number
+            return
