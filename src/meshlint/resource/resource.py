@@ -1,12 +1,11 @@
 """A Kubernetes object of the input."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..finding import ResourceId
-from ..source.document import Document, Location, Path
+from ..source.document import Document, Location, Placeholder
+from .kinds import GroupKind
 
 UNSET_NAMESPACE = "(unset)"
 """Namespace of namespaced objects when neither they nor anything around them names one. Equal only to itself."""
@@ -27,12 +26,16 @@ class Resource:
     `namespace` is "" for cluster-scoped kinds and `UNSET_NAMESPACE` where nothing says it.
     """
 
-    __slots__ = ("document", "key", "api_version")
+    __slots__ = ("api_version", "document", "key")
 
     def __init__(self, document: Document, key: Key, api_version: str) -> None:
         self.document = document
         self.key = key
         self.api_version = api_version
+
+    @property
+    def group_kind(self) -> GroupKind:
+        return GroupKind(self.key.group, self.key.kind)
 
     @property
     def kind(self) -> str:
@@ -105,4 +108,14 @@ def strings(value: Any) -> Mapping[str, str]:
     return {k: v for k, v in value.items() if isinstance(v, str)} if isinstance(value, dict) else {}
 
 
-__all__ = ["UNSET_NAMESPACE", "Key", "Path", "Resource", "get", "strings"]
+def required(value: Any) -> Mapping[str, Any]:
+    """What a selector by labels requires; a value that is not known, or no string, fits no label."""
+    if not isinstance(value, dict):
+        return {}
+    return {key: v if isinstance(v, str | Placeholder) else Placeholder(str(v)) for key, v in value.items()}
+
+
+def each(data: Any, *path: str | int) -> list[Any]:
+    """The list at a path of plain data; empty where there is none."""
+    value = get(data, *path)
+    return value if isinstance(value, list) else []

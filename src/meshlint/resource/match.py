@@ -1,0 +1,183 @@
+"""How objects name each other: label selectors, host names, ports and protocols, durations."""
+
+import re
+from collections.abc import Iterator, Mapping
+from functools import cache
+from typing import Any, NamedTuple
+
+from .resource import Resource
+
+
+def matches(required: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether labels hold all required pairs; nothing required is always true."""
+    return all(labels.get(key) == value for key, value in required.items())
+
+
+class LabelSelector:
+    """A Kubernetes label selector: `matchLabels` and `matchExpressions`, all of which must hold; an empty one takes all.
+
+    What is not known (a placeholder, an operator that does not exist) takes nothing.
+    """
+
+    __slots__ = ("_expressions", "_labels")
+
+    def __init__(self, selector: Mapping[str, Any]) -> None:
+        labels = selector.get("matchLabels")
+        expressions = selector.get("matchExpressions")
+        self._labels: Mapping[str, Any] = labels if isinstance(labels, dict) else {}
+        self._expressions: list[Any] = expressions if isinstance(expressions, list) else []
+
+    def matches(self, labels: Mapping[str, str]) -> bool:
+        return matches(self._labels, labels) and all(_holds(e, labels) for e in self._expressions)
+
+
+def _holds(expression: Any, labels: Mapping[str, str]) -> bool:
+    """One of `matchExpressions`. `NotIn` also takes objects without the label."""
+    if not isinstance(expression, dict):
+        return False
+    value = labels.get(str(expression.get("key")))
+    listed = expression.get("values")
+    values = listed if isinstance(listed, list) else []
+    match expression.get("operator"):
+        case "In":
+            return value in values
+        case "NotIn":
+            return value not in values
+        case "Exists":
+            return value is not None
+        case "DoesNotExist":
+            return value is None
+    return False
+
+
+def resolve(name: str, namespace: str, domain: str) -> str:
+    """A host as istiod understands it in an object of a namespace; its case stays.
+
+    A name expands only when it has no dot and is neither `*` nor an address (`model/config.go ResolveShortnameToFQDN`);
+    `reviews.prod` is taken as it is.
+    """
+    if not name or "." in name or ":" in name or name == "*":
+        return name
+    return f"{name}.{namespace}.svc.{domain}"
+
+
+def split_service_host(host: str, domain: str) -> tuple[str, str] | None:
+    """The name and namespace in `NAME.NAMESPACE.svc.DOMAIN`; None for any other host."""
+    service = host.removesuffix(f".svc.{domain}")
+    if service == host:
+        return None
+    name, _, namespace = service.partition(".")
+    is_service = name and "*" not in name and namespace and "." not in namespace
+    return (name, namespace) if is_service else None
+
+
+def host_matches(one: str, other: str) -> bool:
+    """Whether two hosts, each of which may start with `*`, have a name in common (`host.Name.Matches`)."""
+    return subset_of(one, other) or subset_of(other, one)
+
+
+def subset_of(host: str, pattern: str) -> bool:
+    """Whether a pattern covers all that a host covers (`host.Name.SubsetOf`). `*.a.com` does not cover `a.com`."""
+    if not pattern.startswith("*"):
+        return host == pattern
+    if host.startswith("*"):
+        return host[1:].endswith(pattern[1:])
+    return host.endswith(pattern[1:])
+
+
+def more_specific(host: str) -> tuple[bool, int, str]:
+    """Sorts the most specific host first: names before wildcards, then the longer, then by letter (`host.MoreSpecific`)."""
+    return (host.startswith("*"), -len(host), host)
+
+
+class ServicePort(NamedTuple):
+    """A port of a Service. `target` is the container port that gets its traffic, by number or by name.
+
+    `protocol` is in lower case, None = the proxy finds out by itself.
+    """
+
+    number: int
+    name: str | None
+    protocol: str | None
+    target: int | str
+
+
+def service_ports(service: Resource) -> Iterator[ServicePort]:
+    """The ports of a Service whose numbers are known. A target that is not known is a name that no port has."""
+    for port in service.items("spec", "ports"):
+        number = port.get("port") if isinstance(port, dict) else None
+        if isinstance(number, int):
+            name = port.get("name")
+            name = name if isinstance(name, str) else None
+            target = port.get("targetPort") or number
+            target = target if isinstance(target, int) else str(target)
+            yield ServicePort(number, name, _protocol_of(port, number, name), target)
+
+
+def _protocol_of(port: Mapping[str, Any], number: int, name: str | None) -> str | None:
+    if port.get("protocol") == "UDP":
+        return "udp"
+    app_protocol = port.get("appProtocol")
+    found = protocol(app_protocol if isinstance(app_protocol, str) else None, name)
+    return "tcp" if found is None and number in _WELL_KNOWN_TCP else found
+
+
+_PROTOCOLS = frozenset(
+    ["http", "http2", "http_proxy", "https", "grpc", "grpc-web", "tls", "tcp", "udp", "mongo", "mysql", "redis"]
+)
+_STANDARD_NAMES = {"kubernetes.io/h2c": "http2", "kubernetes.io/ws": "http", "kubernetes.io/wss": "https"}
+_WELL_KNOWN_TCP = frozenset({25, 53, 3306, 27017})
+"""Ports whose traffic is not looked into when nothing names a protocol (SMTP, DNS, MySQL, MongoDB)."""
+
+
+def protocol(app_protocol: str | None, name: str | None) -> str | None:
+    """The protocol istiod takes a TCP port to have, or None where the proxy finds out by itself.
+
+    `appProtocol` goes before the port's name, of which the part before the first dash counts
+    (`pkg/config/kube/conversion.go ConvertProtocol`).
+    """
+    if app_protocol in _STANDARD_NAMES:
+        return _STANDARD_NAMES[app_protocol]
+    text = (name or "" if app_protocol is None else app_protocol).lower()
+    if text.startswith("grpc-web"):
+        return "grpc-web"
+    prefix = text.partition("-")[0]
+    return prefix if prefix in _PROTOCOLS else None
+
+
+_UNITS = {
+    "h": 3_600_000_000_000,
+    "m": 60_000_000_000,
+    "s": 1_000_000_000,
+    "ms": 1_000_000,
+    "us": 1_000,
+    "µs": 1_000,
+    "ns": 1,
+}
+_TERM = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|us|µs|ns|m|s)")
+
+
+def duration_ms(value: Any) -> int | None:
+    """A Go duration (`1.5s`, `1m30s`) in milliseconds, rounded up so that only zero is 0; None for anything else."""
+    if value == "0":
+        return 0
+    if not isinstance(value, str) or not value:
+        return None
+    nanoseconds = end = 0
+    for term in _TERM.finditer(value):
+        whole, fraction = term[1], term[2] or ""
+        if term.start() != end or not (whole or fraction):
+            return None
+        unit = _UNITS[term[3]]
+        nanoseconds += int(whole or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
+        end = term.end()
+    return -(-nanoseconds // 1_000_000) if end == len(value) else None
+
+
+_TOKEN = re.compile(r"[^\W_]+")
+
+
+@cache
+def name_tokens(text: str) -> tuple[str, ...]:
+    """The words of a name, in lower case: `vLLM-server_2` has `vllm`, `server` and `2` (term `name token`)."""
+    return tuple(_TOKEN.findall(text.lower()))

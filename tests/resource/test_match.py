@@ -1,0 +1,231 @@
+"""Selectors, hosts, ports, durations and names, each as Kubernetes or istiod takes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from meshlint.resource.match import (
+    LabelSelector,
+    ServicePort,
+    duration_ms,
+    host_matches,
+    matches,
+    more_specific,
+    name_tokens,
+    protocol,
+    resolve,
+    service_ports,
+    split_service_host,
+    subset_of,
+)
+from meshlint.resource.resource import Resource
+from meshlint.source.document import Placeholder
+
+LABELS = {"app": "cart", "tier": "web"}
+
+
+@pytest.mark.parametrize(
+    ("required", "expected"),
+    [({}, True), ({"app": "cart"}, True), ({"app": "cart", "tier": "db"}, False), ({"version": "v1"}, False)],
+)
+def test_labels(required: dict[str, str], expected: bool) -> None:
+    assert matches(required, LABELS) is expected
+
+
+@pytest.mark.parametrize(
+    ("selector", "expected"),
+    [
+        ({}, True),
+        ({"matchLabels": {"app": "cart"}}, True),
+        ({"matchLabels": {"app": "other"}}, False),
+        ({"matchLabels": {"app": Placeholder("${APP}")}}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["web", "db"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": ["db"]}]}, False),
+        ({"matchExpressions": [{"key": "zone", "operator": "In", "values": ["a"]}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "NotIn", "values": ["web"]}]}, False),
+        ({"matchExpressions": [{"key": "zone", "operator": "NotIn", "values": ["a"]}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "Exists"}]}, True),
+        ({"matchExpressions": [{"key": "zone", "operator": "Exists"}]}, False),
+        ({"matchExpressions": [{"key": "zone", "operator": "DoesNotExist"}]}, True),
+        ({"matchExpressions": [{"key": "tier", "operator": "DoesNotExist"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "Has"}]}, False),
+        ({"matchExpressions": [{"key": "tier", "operator": "In", "values": Placeholder("${TIERS}")}]}, False),
+        ({"matchExpressions": ["tier"]}, False),
+        ({"matchLabels": {"app": "cart"}, "matchExpressions": [{"key": "zone", "operator": "Exists"}]}, False),
+    ],
+)
+def test_label_selector(selector: dict[str, Any], expected: bool) -> None:
+    assert LabelSelector(selector).matches(LABELS) is expected
+
+
+@pytest.mark.parametrize(
+    ("name", "host"),
+    [
+        ("reviews", "reviews.shop.svc.cluster.local"),
+        ("Reviews", "Reviews.shop.svc.cluster.local"),
+        ("reviews.prod", "reviews.prod"),
+        ("reviews.prod.svc", "reviews.prod.svc"),
+        ("reviews.prod.svc.cluster.local", "reviews.prod.svc.cluster.local"),
+        ("API.Example.com", "API.Example.com"),
+        ("*", "*"),
+        ("*.example.com", "*.example.com"),
+        ("10.0.0.1", "10.0.0.1"),
+        ("2001:db8::1", "2001:db8::1"),
+        ("", ""),
+    ],
+)
+def test_resolve(name: str, host: str) -> None:
+    """`pilot/pkg/model/config.go ResolveShortnameToFQDN`: the case stays."""
+    assert resolve(name, "shop", "cluster.local") == host
+
+
+@pytest.mark.parametrize(
+    ("host", "service"),
+    [
+        ("reviews.shop.svc.cluster.local", ("reviews", "shop")),
+        ("reviews.(unset).svc.cluster.local", ("reviews", "(unset)")),
+        ("reviews.shop", None),
+        ("reviews.shop.svc", None),
+        ("pod-0.reviews.shop.svc.cluster.local", None),
+        ("shop.svc.cluster.local", None),
+        ("*.shop.svc.cluster.local", None),
+        ("reviews.shop.svc.other.domain", None),
+        ("example.com", None),
+    ],
+)
+def test_split_service_host(host: str, service: tuple[str, str] | None) -> None:
+    assert split_service_host(host, "cluster.local") == service
+
+
+@pytest.mark.parametrize(
+    ("host", "pattern", "subset", "overlap"),
+    [
+        ("foo.com", "foo.com", True, True),
+        ("foo.com", "bar.com", False, False),
+        ("foo.com", "*", True, True),
+        ("a.foo.com", "*.foo.com", True, True),
+        ("a.b.foo.com", "*.foo.com", True, True),
+        ("foo.com", "*.foo.com", False, False),
+        ("foo.com", "*foo.com", True, True),
+        ("*.foo.com", "a.foo.com", False, True),
+        ("*.a.foo.com", "*.foo.com", True, True),
+        ("*.foo.com", "*.a.foo.com", False, True),
+        ("*.foo.com", "*.bar.com", False, False),
+        ("*", "*.foo.com", False, True),
+    ],
+)
+def test_hosts(host: str, pattern: str, subset: bool, overlap: bool) -> None:
+    """`pkg/config/host/name.go SubsetOf` and `Matches`."""
+    assert subset_of(host, pattern) is subset
+    assert host_matches(host, pattern) is overlap
+    assert host_matches(pattern, host) is overlap
+
+
+def test_more_specific() -> None:
+    hosts = ["*", "*.com", "b.com", "*.foo.com", "a.b.com", "a.com", "*.bar.com"]
+    assert sorted(hosts, key=more_specific) == ["a.b.com", "a.com", "b.com", "*.bar.com", "*.foo.com", "*.com", "*"]
+
+
+@pytest.mark.parametrize(
+    ("app_protocol", "name", "expected"),
+    [
+        (None, "http", "http"),
+        (None, "http-metrics", "http"),
+        (None, "HTTP2-api", "http2"),
+        (None, "grpc-web", "grpc-web"),
+        (None, "grpc-web-api", "grpc-web"),
+        (None, "grpc-api", "grpc"),
+        (None, "https-api", "https"),
+        (None, "tls", "tls"),
+        (None, "mongo-main", "mongo"),
+        (None, "httpapi", None),
+        (None, "web", None),
+        (None, None, None),
+        ("grpc", "http", "grpc"),
+        ("custom", "http", None),
+        ("", "http", None),
+        ("kubernetes.io/h2c", "tcp", "http2"),
+        ("kubernetes.io/ws", None, "http"),
+        ("kubernetes.io/wss", None, "https"),
+    ],
+)
+def test_protocol(app_protocol: str | None, name: str | None, expected: str | None) -> None:
+    """`pkg/config/kube/conversion.go ConvertProtocol`."""
+    assert protocol(app_protocol, name) == expected
+
+
+def test_service_ports(one: Callable[[str], Resource]) -> None:
+    service = one("""
+        apiVersion: v1
+        kind: Service
+        metadata: {name: cart}
+        spec:
+          ports:
+          - {name: http, port: 80, targetPort: 8080}
+          - {name: grpc-api, port: 90, targetPort: api}
+          - {port: 3306}
+          - {port: 53, protocol: UDP, name: http}
+          - {name: later, port: 70, targetPort: "${PORT}"}
+          - {name: unknown, port: "${PORT}"}
+          - nonsense
+        """)
+    assert list(service_ports(service)) == [
+        ServicePort(80, "http", "http", 8080),
+        ServicePort(90, "grpc-api", "grpc", "api"),
+        ServicePort(3306, None, "tcp", 3306),
+        ServicePort(53, "http", "udp", 53),
+        ServicePort(70, "later", None, "${PORT}"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "milliseconds"),
+    [
+        ("0", 0),
+        ("0s", 0),
+        ("5s", 5_000),
+        ("1.5s", 1_500),
+        (".5s", 500),
+        ("1.s", 1_000),
+        ("1m30s", 90_000),
+        ("1h", 3_600_000),
+        ("100ms", 100),
+        ("0.1s", 100),
+        ("1500us", 2),
+        ("1500µs", 2),
+        ("1ns", 1),
+        ("1h0m0.001s", 3_600_001),
+        ("", None),
+        ("5", None),
+        ("s", None),
+        (".s", None),
+        ("5 s", None),
+        ("5s ", None),
+        ("5d", None),
+        ("-5s", None),
+        (5, None),
+        (None, None),
+        (True, None),
+        (Placeholder("${TIMEOUT}"), None),
+    ],
+)
+def test_duration_ms(value: Any, milliseconds: int | None) -> None:
+    """Go's time.ParseDuration."""
+    assert duration_ms(value) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("text", "tokens"),
+    [
+        ("vLLM-server_2", ("vllm", "server", "2")),
+        ("registry.io/org/model:v1.2", ("registry", "io", "org", "model", "v1", "2")),
+        ("indexer", ("indexer",)),
+        ("--", ()),
+        ("", ()),
+    ],
+)
+def test_name_tokens(text: str, tokens: tuple[str, ...]) -> None:
+    assert name_tokens(text) == tokens
