@@ -1,27 +1,27 @@
-"""Project settings: what `meshlint.yaml` and the command line may say."""
+"""Project settings: what `meshlint.yaml` may say, and how it is found and read."""
 
-from __future__ import annotations
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any
-
+from .assets import folder
 from .finding import Severity
-from .source.document import Location
+from .source.document import Document, Location, SourceFile
+
+NAME = "meshlint.yaml"
 
 
-@dataclass(frozen=True, slots=True)
-class Selector:
+class Selector(NamedTuple):
     """A workload selector of a setting: all given parts must fit. `kind` is used by the setting `inference` only."""
 
     namespace: str | None = None
     name: str | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
+    labels: Mapping[str, str] = MappingProxyType({})
     kind: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(NamedTuple):
     """The settings of the catalogue. `places` says where a value was written, by setting name."""
 
     istio_version: tuple[int, int] | None = None  # None: the newest known
@@ -36,7 +36,7 @@ class Settings:
     tenant_facing: tuple[Selector, ...] = ()
     internal: tuple[Selector, ...] = ()
     inference: tuple[Selector, ...] = ()
-    places: Mapping[str, Location] = field(default_factory=dict)
+    places: Mapping[str, Location] = MappingProxyType({})
 
     @property
     def closed(self) -> bool:
@@ -44,20 +44,161 @@ class Settings:
         return self.world == "closed"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleConfig:
-    """What the project says of one rule."""
+class RuleConfig(NamedTuple):
+    """What the project says of one rule, and where it says it."""
 
     severity: Severity | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
+    place: Location | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
-    """A whole `meshlint.yaml`."""
+class ConfigError(Exception):
+    """A `meshlint.yaml` that says what it may not say. Line and column are 1-based."""
 
-    settings: Settings = field(default_factory=Settings)
-    rules: Mapping[str, RuleConfig] = field(default_factory=dict)
+    def __init__(self, file: str, line: int, column: int, message: str) -> None:
+        super().__init__(f"{file}:{line}:{column}: {message}")
+        self.file = file
+        self.line = line
+        self.column = column
+        self.message = message
+
+    @classmethod
+    def at(cls, location: Location, message: str, *, key: bool = False) -> "ConfigError":
+        """At a value, or at the key that has it."""
+        span = (key and location.key) or location.span
+        return cls(location.file, span.start_line, span.start_column, message)
+
+
+class Config(NamedTuple):
+    """A whole `meshlint.yaml`. `places` say where each entry of `select` and `ignore` stands."""
+
+    settings: Settings = Settings()
+    rules: Mapping[str, RuleConfig] = MappingProxyType({})
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    places: Mapping[str, Location] = MappingProxyType({})
     file: str | None = None
+
+
+def load(paths: Sequence[str], explicit: str | None = None) -> Config:
+    """The configuration for some paths: `explicit`, else the nearest `meshlint.yaml`, else the defaults.
+
+    Looked for from the first path upwards, not beyond the root of its git repository. Raises ConfigError.
+    """
+    found = pathlib.Path(explicit) if explicit else _nearest(paths)
+    return _read(found) if found else Config()
+
+
+def suggestion(word: str, known: Sequence[str]) -> str:
+    """`; did you mean X?` for a word that resembles a known one, else nothing."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def _nearest(paths: Sequence[str]) -> pathlib.Path | None:
+    first = paths[0] if paths and paths[0] != "-" else "."
+    start = pathlib.Path(first.partition("*")[0] or ".").absolute()
+    for directory in (start, *start.parents):
+        candidate = directory / NAME
+        if candidate.is_file():
+            here = pathlib.Path.cwd()
+            return candidate.relative_to(here) if candidate.is_relative_to(here) else candidate
+        if (directory / ".git").exists():
+            return None
+    return None
+
+
+def _read(path: pathlib.Path) -> Config:
+    from .source import yaml
+
+    name = path.as_posix()
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error}") from None
+    loaded = yaml.load(SourceFile(name, text, path))
+    for failure in loaded.failures:
+        raise ConfigError(failure.file, failure.line or 1, 1, failure.message)
+    if not loaded.documents:
+        return Config(file=name)
+    if len(loaded.documents) > 1:
+        raise ConfigError(
+            name, loaded.documents[1].line, 1, "a configuration is one YAML document, and this is a second one"
+        )
+    document = loaded.documents[0]
+    _validate(document)
+    return _config(document, name)
+
+
+def _validate(document: Document) -> None:
+    import json
+
+    import jsonschema
+
+    for duplicate in document.duplicates:
+        raise ConfigError(document.file.name, *duplicate.again[:2], f"the key {duplicate.path[-1]} is there twice")
+    schema = json.loads((folder("schemas") / "config.schema.json").read_text(encoding="utf-8"))
+    validator = jsonschema.Draft202012Validator(schema)
+    errors = sorted(validator.iter_errors(document.data), key=lambda error: (len(error.path), str(error.path)))
+    for error in errors:
+        where, message = explained(error)
+        raise ConfigError.at(document.at(*error.absolute_path, *where), message, key=bool(where))
+
+
+def explained(error: Any) -> tuple[tuple[str, ...], str]:
+    """The place below the error's own path, and a sentence, for a jsonschema ValidationError."""
+    path = ".".join(map(str, error.absolute_path))
+    if error.validator == "additionalProperties" and error.schema.get("additionalProperties") is False:
+        known = list(error.schema.get("properties", {}))
+        unknown = next(key for key in error.instance if key not in known)
+        inside = f" in {path}" if path else ""
+        return (unknown,), f"unknown key {unknown}{inside}{suggestion(unknown, known) or _choice(known)}"
+    if error.validator == "enum":
+        words = [str(value) for value in error.validator_value]
+        return (), f"{path} is {error.instance}{suggestion(str(error.instance), words)} (one of {', '.join(words)})"
+    return (), f"{path or 'the configuration'}: {error.message}"
+
+
+def _choice(known: Sequence[str]) -> str:
+    return f" (known: {', '.join(known)})" if known else ""
+
+
+def _config(document: Document, name: str) -> Config:
+    data = document.data or {}
+    rules = {
+        rule: RuleConfig(
+            Severity[given["severity"].upper()] if "severity" in given else None,
+            given.get("options", {}),
+            document.at("rules", rule),
+        )
+        for rule, given in data.get("rules", {}).items()
+    }
+    places = {
+        word: document.at(field, i) for field in ("select", "ignore") for i, word in enumerate(data.get(field, ()))
+    }
+    settings = _settings(document, data.get("settings", {}))
+    return Config(settings, rules, tuple(data.get("select", ())), tuple(data.get("ignore", ())), places, name)
+
+
+def _settings(document: Document, given: Mapping[str, Any]) -> Settings:
+    values: dict[str, Any] = dict(_values(given))
+    places = {key: document.at("settings", key) for key in given}
+    return Settings(**values, places=places)
+
+
+def _values(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for key, value in given.items():
+        field_name = key.replace("-", "_")
+        if key == "istio-version":
+            major, minor = str(value).split(".")[:2]
+            yield field_name, (int(major), int(minor))
+        elif key in ("tenant-facing", "internal", "inference"):
+            yield field_name, tuple(Selector(**selector) for selector in value)
+        elif isinstance(value, list):
+            yield field_name, tuple(value)
+        elif key.endswith("-version"):
+            yield field_name, str(value)
+        else:
+            yield field_name, value

@@ -1,12 +1,11 @@
 """A finding and the words to weigh it: what every later stage passes on."""
 
-from __future__ import annotations
-
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .source.document import Location
+from .source.document import Location, Mark
 
 
 class Level(IntEnum):
@@ -52,9 +51,8 @@ class ResourceId(NamedTuple):
         return f"{self.kind} {self.namespace}/{self.name}" if self.namespace else f"{self.kind} {self.name}"
 
 
-@dataclass(frozen=True, slots=True)
-class RuleInfo:
-    """What is known about a rule without running it: its `rule.yaml` and README. Paths of files never appear here."""
+class RuleInfo(NamedTuple):
+    """What is known about a rule without running it: its `rule.yaml` and README."""
 
     id: str
     category: str
@@ -63,26 +61,24 @@ class RuleInfo:
     confidence: Confidence
     audience: Audience
     meshes: tuple[str, ...]
-    subject: str
     message: str
     remediation: str
+    kinds: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     security: bool = False
-    options: dict[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = MappingProxyType({})
     readme: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Related:
+class Related(NamedTuple):
     """A place that belongs to a finding, with its own sentence."""
 
     message: str
     location: Location
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(NamedTuple):
     """A claim about what the mesh will do, with the place that decides it and the reasons.
 
     `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused.
@@ -93,7 +89,7 @@ class Finding:
     confidence: Confidence
     audience: Audience
     message: str
-    location: Location
+    location: Location | Mark
     resource: ResourceId | None
     related: tuple[Related, ...] = ()
     notes: tuple[str, ...] = ()

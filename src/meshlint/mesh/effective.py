@@ -1,16 +1,13 @@
 """Effective values: what the mesh will really do, with the reasons, as computed styles in a browser's developer tools."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
-from dataclasses import dataclass
 from enum import Enum
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ..finding import Confidence
 from ..source.document import Location
 
-T = TypeVar("T")
+T = TypeVar("T", covariant=True)
 
 
 class Basis(Enum):
@@ -46,8 +43,7 @@ class Unknown(Enum):
 UNKNOWN = Unknown.UNKNOWN
 
 
-@dataclass(frozen=True, slots=True)
-class Reason:
+class Reason(NamedTuple):
     """One step of the way to a value."""
 
     text: str
@@ -55,13 +51,12 @@ class Reason:
     basis: Basis = Basis.DECLARED
 
 
-@dataclass(frozen=True, slots=True)
-class Effective(Generic[T]):
+class Effective(NamedTuple, Generic[T]):
     """A value with its reasons, from the widest scope to the one that decides. `candidates` are the outcomes of a tie."""
 
     value: T
     because: tuple[Reason, ...] = ()
-    candidates: tuple[Effective[T], ...] = ()
+    candidates: tuple["Effective[T]", ...] = ()
 
     @property
     def origin(self) -> Location | None:
@@ -78,11 +73,11 @@ class Effective(Generic[T]):
                 weakest = reason.basis
         return weakest
 
-    def holds(self, condition: Callable[[T], bool]) -> Effective[T] | None:
+    def holds(self, condition: Callable[[T], bool]) -> "Effective[T] | None":
         """This value as the ground of a conclusion, or None where the conclusion is false.
 
-        With candidates: all of them satisfy the condition = the first one, unweakened by the tie; some = that one, resting
-        on the tie.
+        With candidates: all of them satisfy the condition = the first one, unweakened by the doubt; some = that one, resting
+        on the doubt, which is the first reason.
         """
         if not self.candidates:
             return self if condition(self.value) else None
@@ -91,5 +86,4 @@ class Effective(Generic[T]):
             return None
         if len(fitting) == len(self.candidates):
             return fitting[0]
-        tie = Reason(f"one of {len(self.candidates)} possible outcomes: creation times decide", None, Basis.TIE)
-        return Effective(fitting[0].value, (tie, *fitting[0].because))
+        return Effective(fitting[0].value, (self.because[0], *fitting[0].because))

@@ -1,0 +1,107 @@
+"""Which workloads face tenants, and which are internal (terms `tenant-facing workload` and `internal workload`)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..config import Selector, Settings
+from ..resource.inventory import Inventory
+from ..resource.kinds import INGRESS
+from ..resource.match import name_tokens, split_service_host
+from ..resource.resource import Resource, each, get
+from ..source.document import Location
+from .effective import Effective, Reason
+from .inference import has_sequence, selects
+from .subjects import DataPlane, Route, Workload
+
+EXPOSURE = "meshlint.io/exposure"
+"""Label of a workload that states its exposure: tenant-facing or internal."""
+
+_INTERNAL_NAMES = (
+    *("qdrant", "milvus", "weaviate", "chroma", "pgvector", "redis-vector", "opensearch-knn", "vespa", "vector-db"),
+    *("vectordb", "vectorstore", "vector-store", "retriever", "reranker", "embedder", "embeddings", "index", "ingest"),
+    "feature-store",
+)
+_INTERNAL_TOKENS = tuple(tuple(name.split("-")) for name in _INTERNAL_NAMES)
+
+
+class Exposure:
+    """What the routes of gateways, Ingresses and Services of the input, and the user, say of each workload."""
+
+    def __init__(self, inventory: Inventory, settings: Settings, routes: Sequence[Route], domain: str) -> None:
+        self._inventory = inventory
+        self._settings = settings
+        self._exposed = {**ingress_backends(inventory), **_gateway_backends(routes, domain)}
+
+    def tenant_facing(self, workload: Workload) -> Effective[bool]:
+        stated = self._stated(workload)
+        if stated:
+            return Effective(stated.value == "tenant-facing", stated.because)
+        if workload.pod and workload.data_plane.value is not DataPlane.GATEWAY:
+            for service in self._inventory.services_of(workload.pod):
+                where = self._exposed.get((service.namespace, service.name))
+                if where:
+                    return Effective(True, (Reason(f"a route from outside leads to {service}", where),))
+                if service.get("spec", "type") in ("LoadBalancer", "NodePort"):
+                    return Effective(True, (Reason(f"{service} is open to the outside", service.at("spec", "type")),))
+        return Effective(False, (Reason(f"nothing in the input exposes {workload}"),))
+
+    def internal(self, workload: Workload) -> Effective[bool]:
+        stated = self._stated(workload)
+        if stated:
+            return Effective(stated.value == "internal", stated.because)
+        facing = self.tenant_facing(workload)
+        if facing.value or workload.data_plane.value is DataPlane.GATEWAY:
+            return Effective(False, facing.because)
+        if workload.inference:
+            return Effective(True, workload.inference.because)
+        for text in (workload.name, *(workload.labels.get(k, "") for k in ("app", "name", "app.kubernetes.io/name"))):
+            if any(has_sequence(name_tokens(text), tokens) for tokens in _INTERNAL_TOKENS):
+                return Effective(True, (Reason(f"the name {text} is that of a store or an internal service"),))
+        return Effective(False, (Reason(f"nothing says that {workload} is internal"),))
+
+    def _stated(self, workload: Workload) -> Effective[str] | None:
+        if EXPOSURE in workload.labels:
+            path = (*workload.pod.path, "metadata", "labels", EXPOSURE) if workload.pod else ("metadata",)
+            where = workload.resource.at(*path)
+            return Effective(workload.labels[EXPOSURE], (Reason(f"{EXPOSURE} states it", where),))
+        for word, selectors in (("tenant-facing", self._settings.tenant_facing), ("internal", self._settings.internal)):
+            if any(_fits(selector, workload) for selector in selectors):
+                return Effective(word, (Reason(f"setting {word} states it", self._settings.places.get(word)),))
+        return None
+
+
+def _fits(selector: Selector, workload: Workload) -> bool:
+    return selects(selector, workload.namespace, workload.name, workload.labels)
+
+
+def _gateway_backends(routes: Sequence[Route], domain: str) -> dict[tuple[str, str], Location]:
+    found: dict[tuple[str, str], Location] = {}
+    for route in routes:
+        if route.gateway:
+            for destination in route.destinations:
+                service = split_service_host(destination.host, domain)
+                if service:
+                    found.setdefault((service[1], service[0]), destination.location)
+    return found
+
+
+def ingress_backends(inventory: Inventory) -> dict[tuple[str, str], Location]:
+    """Services (namespace, name) that an Ingress leads to, with the first place that says so."""
+    found: dict[tuple[str, str], Location] = {}
+    for ingress in inventory.all(INGRESS):
+        for backend, where in _backends(ingress):
+            name = get(backend, "service", "name")
+            if isinstance(name, str):
+                found.setdefault((ingress.namespace, name), where)
+    return found
+
+
+def _backends(ingress: Resource) -> list[tuple[object, Location]]:
+    found: list[tuple[object, Location]] = [
+        (ingress.get("spec", "defaultBackend"), ingress.at("spec", "defaultBackend"))
+    ]
+    for i, rule in enumerate(ingress.items("spec", "rules")):
+        for j, path in enumerate(each(rule, "http", "paths")):
+            found.append((get(path, "backend"), ingress.at("spec", "rules", i, "http", "paths", j, "backend")))
+    return found

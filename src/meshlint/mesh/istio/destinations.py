@@ -1,0 +1,277 @@
+"""Which DestinationRule settings a client gets for a host (semantics §1.7, §3.1).
+
+Mirrors `pilot/pkg/model/push_context.go setDestinationRules` and `destinationRule`, and
+`destination_rule.go mergeDestinationRule`.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+from ...resource.inventory import Inventory
+from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY
+from ...resource.match import more_specific, resolve, split_service_host, subset_of
+from ...resource.resource import Resource, required
+from ...source.document import Path
+from ..effective import Effective, Reason
+from ..subjects import Dropped
+from .order import decided, one_of, possible_sequences, sequence
+from .visibility import Visibility
+
+
+class Merged(NamedTuple):
+    """What istiod makes of the DestinationRules of one namespace and host that it merges.
+
+    `rules` in the order they were merged; `policy` is the rule whose trafficPolicy counts, whole; `subsets` maps a name to
+    the rule and index that define it; `export_to` as written, which is how istiod compares it.
+    """
+
+    rules: tuple[Resource, ...]
+    policy: Resource | None
+    subsets: tuple[tuple[str, Resource, int], ...]
+    export_to: frozenset[str]
+    selector: tuple[tuple[str, str], ...]
+
+    def add(self, rule: Resource) -> "Merged":
+        known = {name for name, _, _ in self.subsets}
+        fresh = tuple(s for s in _subsets(rule) if s[0] not in known)
+        policy = self.policy or (rule if _has_policy(rule) else None)
+        return self._replace(rules=(*self.rules, rule), policy=policy, subsets=(*self.subsets, *fresh))
+
+
+class DestinationRules:
+    """The DestinationRules of a mesh, by namespace and resolved host."""
+
+    def __init__(self, inventory: Inventory, visibility: Visibility, root_namespace: str, domain: str) -> None:
+        self._visibility = visibility
+        self._root = root_namespace
+        self._domain = domain
+        self._rules: dict[str, dict[str, list[Resource]]] = defaultdict(lambda: defaultdict(list))
+        for rule in inventory.all(DESTINATION_RULE):
+            host = rule.get("spec", "host")
+            if isinstance(host, str) and host:
+                self._rules[rule.namespace][resolve(host, rule.namespace, domain)].append(rule)
+        self._entries = {
+            host.lower(): entry.namespace
+            for entry in reversed(sequence(inventory.all(SERVICE_ENTRY)))
+            for host in entry.items("spec", "hosts")
+            if isinstance(host, str)
+        }
+
+    def hosts(self) -> dict[str, list[Resource]]:
+        """Every host that a rule names, with its rules in input order of namespaces."""
+        found: dict[str, list[Resource]] = defaultdict(list)
+        for by_host in self._rules.values():
+            for host, rules in by_host.items():
+                found[host] += rules
+        return found
+
+    def for_client(self, client: str, host: str) -> Effective[Merged | None]:
+        """The merged rule that clients of a namespace get for a host, None = none.
+
+        The first step that has a rule wins: the client's own namespace (in the root namespace only private rules), the
+        service's namespace, the root namespace; nothing is merged across steps.
+        """
+        own = self._own(client, host)
+        if own:
+            return own
+        service = split_service_host(host, self._domain)
+        hidden: Effective[Merged | None] | None = None
+        for namespace in (service[1] if service else self._entries.get(host), self._root):
+            found = self._exported(namespace, client, host)
+            if found and (found.value or found.candidates):
+                return found
+            hidden = hidden or found
+        return hidden or Effective(None, (Reason(f"no DestinationRule that clients in {client} see names {host}"),))
+
+    def _own(self, client: str, host: str) -> Effective[Merged | None] | None:
+        rules = self._rules.get(client, {})
+        if client == self._root:
+            rules = {h: [r for r in rs if self._exports(r) == {client}] for h, rs in rules.items()}
+        rules = {h: seen for h, rs in rules.items() if (seen := [r for r in rs if self._sees(r, client)])}
+        found = _most_specific(host, rules)
+        return self._chosen(rules[found], client, "in the client's own namespace") if found else None
+
+    def _exported(self, owner: str | None, client: str, host: str) -> Effective[Merged | None] | None:
+        if owner is None or owner == client != self._root:
+            return None
+        rules = self._rules.get(owner, {})
+        exported = {h: [r for r in rs if self._exports(r) != {owner} and not _selector(r)] for h, rs in rules.items()}
+        found = _most_specific(host, {h: rs for h, rs in exported.items() if rs})
+        if not found:
+            return None
+        return self._chosen(exported[found], client, f"exported from namespace {owner}")
+
+    def _chosen(self, rules: list[Resource], client: str, scope: str) -> Effective[Merged | None]:
+        outcomes: list[Effective[Merged | None]] = []
+        for order in possible_sequences(rules):
+            entries = [e for e in merge(order) if not e.selector and self._sees(e.rules[0], client)]
+            if not entries:
+                text = f"no rule for the host {scope} is for {client}, and no less specific one is looked at"
+                outcomes.append(Effective(None, (Reason(text, order[0].at("spec", "host")),)))
+                continue
+            entry = entries[-1]
+            first = entry.policy or entry.rules[0]
+            where = first.at("spec", "trafficPolicy") if entry.policy else first.at("spec", "host")
+            names = ", ".join(rule.name for rule in entry.rules)
+            outcomes.append(Effective(entry, (Reason(f"DestinationRule {names}, {scope}", where),)))
+        return one_of(outcomes, "creation times decide which rule is merged first")
+
+    def _exports(self, rule: Resource) -> frozenset[str]:
+        return self._visibility.export_to(rule, DESTINATION_RULE)
+
+    def _sees(self, rule: Resource, client: str) -> bool:
+        exported = self._exports(rule)
+        return "*" in exported or client in exported
+
+    def dropped(self, host: str, rules: Sequence[Resource]) -> list[Dropped]:
+        """The parts of the rules of a host that no client, or not every client they are meant for, gets."""
+        groups: dict[tuple[str, tuple[tuple[str, str], ...]], list[Resource]] = defaultdict(list)
+        for rule in rules:
+            groups[rule.namespace, _selector(rule)].append(rule)
+        found: list[Dropped] = []
+        for (namespace, selector), group in groups.items():
+            if len(group) > 1:
+                found += self._dropped_of(group)
+            if selector:
+                found += _swallowed(groups.get((namespace, ()), ()), group[0])
+        return found
+
+    def _dropped_of(self, rules: list[Resource]) -> list[Dropped]:
+        """Ties are reported at every rule but the first by name."""
+        certain = decided(rules)
+        order = possible_sequences(rules)[0]
+        found: list[Dropped] = []
+        for index, later in enumerate(order):
+            for earlier in order[:index]:
+                if not self._meet(earlier, later):
+                    continue
+                if _written(earlier) == _written(later) or _widens(earlier, later):
+                    found += _dropped_in_merge(earlier, later, certain)
+                    found += _narrowed(earlier, later, certain)
+                else:
+                    loser, winner = (earlier, later) if certain else (later, earlier)
+                    found += _hidden(loser, winner, certain)
+        return _united(found)
+
+    def _meet(self, one: Resource, other: Resource) -> bool:
+        a, b = self._exports(one), self._exports(other)
+        return bool(a & b) or ("*" in a and bool(b)) or ("*" in b and bool(a))
+
+
+def merge(rules: Iterable[Resource]) -> list[Merged]:
+    """The entries istiod keeps for rules of one namespace and host, merged in the given order (oldest first).
+
+    A rule joins every entry whose exportTo, as written, is equal to or a not empty part of its own, unless both have
+    different selectors. It stands by itself as well if the last entry did not take it, or has a selector and fewer
+    namespaces. Rules with a workloadSelector come first.
+    """
+    entries: list[Merged] = []
+    for rule in sorted(rules, key=lambda r: not _selector(r)):
+        fresh = Merged((), None, (), _written(rule), _selector(rule)).add(rule)
+        apart = True
+        for index, entry in enumerate(entries):
+            apart = not _joins(fresh, entry)
+            if not apart:
+                apart = fresh.selector != entry.selector and fresh.export_to != entry.export_to
+                entries[index] = entry.add(rule)
+        if apart:
+            entries.append(fresh)
+    return entries
+
+
+def _joins(rule: Merged, entry: Merged) -> bool:
+    if rule.selector and rule.selector != entry.selector:
+        return False
+    return rule.export_to == entry.export_to or bool(entry.export_to and entry.export_to < rule.export_to)
+
+
+def blocks(rule: Resource) -> tuple[str, ...]:
+    """The names of the blocks of a rule's trafficPolicy."""
+    return tuple(rule.mapping("spec", "trafficPolicy"))
+
+
+def _dropped_in_merge(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:
+    found = []
+    if _has_policy(earlier) and _has_policy(later):
+        kept, lost = earlier.get("spec", "trafficPolicy"), later.get("spec", "trafficPolicy")
+        if kept != lost:
+            why = "Istio keeps the trafficPolicy of only one, the oldest, as a whole"
+            found.append(Dropped(later, ("spec", "trafficPolicy"), blocks(later), (earlier,), certain, why))
+    defined = {name: (rule, index) for name, rule, index in _subsets(earlier)}
+    for name, rule, index in _subsets(later):
+        if name in defined and defined[name][0].get("spec", "subsets", defined[name][1]) != rule.get(
+            "spec", "subsets", index
+        ):
+            path: Path = ("spec", "subsets", index, "name")
+            why = "Istio keeps only the oldest subset of a name"
+            found.append(Dropped(later, path, (f"subset {name}",), (earlier,), certain, why))
+    return found
+
+
+def _hidden(loser: Resource, winner: Resource, certain: bool) -> list[Dropped]:
+    why = "Istio does not merge rules with a different exportTo (unset is not '*'): a client gets only the newest"
+    return _lost(loser, winner, certain, why)
+
+
+def _lost(loser: Resource, winner: Resource, certain: bool, why: str) -> list[Dropped]:
+    """All that a rule says, at its trafficPolicy or else at its subsets."""
+    lost = (*blocks(loser), *(f"subset {name}" for name, _, _ in _subsets(loser)))
+    path: Path = ("spec", "trafficPolicy") if _has_policy(loser) else ("spec", "subsets")
+    return [Dropped(loser, path, lost, (winner,), certain, why)] if lost else []
+
+
+def _narrowed(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:
+    """A wider rule is not kept by itself, unless the narrower one is private to its namespace (run: see FINDINGS §1)."""
+    if not _widens(earlier, later) or _written(earlier) == {"."}:
+        return []
+    why = "Istio merges the wider one into the narrower and keeps it nowhere else: namespaces that only it names get neither"
+    return _lost(later, earlier, certain, why)
+
+
+def _swallowed(plain: Sequence[Resource], selecting: Resource) -> list[Dropped]:
+    """A private rule for everybody is merged into one for some workloads, and is lost for the others."""
+    why = "Istio merges a private rule into one that has a workloadSelector: workloads that it does not select get neither"
+    private = [rule for rule in plain if _written(rule) == {"."}]
+    return [dropped for rule in private for dropped in _lost(rule, selecting, True, why)]
+
+
+def _united(found: list[Dropped]) -> list[Dropped]:
+    """One entry per place; `kept` lists every rule it loses to."""
+    by_place: dict[tuple[int, Path], Dropped] = {}
+    for entry in found:
+        place = (id(entry.resource), entry.path)
+        known = by_place.get(place)
+        by_place[place] = known._replace(kept=(*known.kept, *entry.kept)) if known else entry
+    return list(by_place.values())
+
+
+def _most_specific(host: str, candidates: Mapping[str, Sequence[Resource]]) -> str | None:
+    """The exact host, else the longest wildcard that covers it (`MostSpecificHostMatch`)."""
+    if host in candidates:
+        return host
+    wildcards = [name for name in candidates if name.startswith("*") and subset_of(host, name)]
+    return min(wildcards, key=more_specific, default=None)
+
+
+def _written(rule: Resource) -> frozenset[str]:
+    """exportTo as istiod compares it: `.` is not the namespace's name; a rule with a selector always has `.`."""
+    return frozenset({"."} if _selector(rule) else (n for n in rule.items("spec", "exportTo") if isinstance(n, str)))
+
+
+def _widens(earlier: Resource, later: Resource) -> bool:
+    narrow, wide = _written(earlier), _written(later)
+    return bool(narrow) and narrow < wide
+
+
+def _selector(rule: Resource) -> tuple[tuple[str, str], ...]:
+    return tuple(sorted(required(rule.get("spec", "workloadSelector", "matchLabels")).items()))
+
+
+def _has_policy(rule: Resource) -> bool:
+    return isinstance(rule.get("spec", "trafficPolicy"), dict)
+
+
+def _subsets(rule: Resource) -> tuple[tuple[str, Resource, int], ...]:
+    entries = enumerate(rule.items("spec", "subsets"))
+    return tuple((s["name"], rule, i) for i, s in entries if isinstance(s, dict) and isinstance(s.get("name"), str))

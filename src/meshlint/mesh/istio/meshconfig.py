@@ -1,0 +1,133 @@
+"""Mesh-wide settings: what istiod was told, wherever the input says it.
+
+Read from the ConfigMap `istio` (or `istio-REVISION`), which is what istiod itself reads; else from an IstioOperator; else
+from Helm values of the charts istiod and base (`pkg/config/mesh/mesh.go ApplyMeshConfig`: what is not said is a default).
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from ...config import Settings
+from ...resource.inventory import Inventory
+from ...resource.kinds import CONFIG_MAP, HELM_VALUES, ISTIO_OPERATOR
+from ...resource.resource import Resource, get
+from ...source.document import Failure, Location, Path
+from ...source.yaml import YamlError, parse
+from ..effective import Basis, Effective, Reason
+
+NEWEST = (1, 32)
+"""The Istio version that is modelled when nothing names one: the line that the semantics were read from."""
+
+DEFAULT = Reason("Istio's default", None, Basis.DEFAULT)
+
+
+class Source(NamedTuple):
+    """One object that holds mesh settings: the paths of its meshConfigs with their data, the first that says a thing wins."""
+
+    resource: Resource
+    layers: tuple[tuple[Path, Any], ...]
+
+    def get(self, path: Path) -> tuple[Any, Location] | None:
+        """The value at a path of meshConfig and its place."""
+        for base, data in self.layers:
+            value = get(data, *path)
+            if value is not None:
+                return value, self.resource.at(*base, *path)
+        return None
+
+
+class MeshConfig:
+    """The mesh settings of one input."""
+
+    def __init__(self, inventory: Inventory, settings: Settings) -> None:
+        self._settings = settings
+        self.failures: list[Failure] = []
+        self._sources = self._config_maps(inventory) or _operators(inventory) or _values(inventory)
+        self._values = _chart_values(inventory)
+
+    @property
+    def istio_version(self) -> tuple[int, int]:
+        return self._settings.istio_version or NEWEST
+
+    @property
+    def root_namespace(self) -> str:
+        """Where policies without a selector hold for the whole mesh."""
+        if self._settings.root_namespace:
+            return self._settings.root_namespace
+        root = self.value("rootNamespace").value
+        return root if isinstance(root, str) and root else "istio-system"
+
+    def value(self, *path: str) -> Effective[Any]:
+        """The value at a path of meshConfig; None by Istio's default. Sources that differ are candidates."""
+        outcomes = []
+        for source in self._sources:
+            found = source.get(path)
+            if found is None:
+                outcomes.append(Effective(None, (DEFAULT,)))
+            else:
+                value, where = found
+                given = f" to {value}" if isinstance(value, str | int) else ""
+                text = f"{source.resource.kind} {source.resource.name} sets {'.'.join(path)}{given}"
+                outcomes.append(Effective(value, (Reason(text, where),)))
+        if not outcomes:
+            return Effective(None, (DEFAULT,))
+        distinct = [o for i, o in enumerate(outcomes) if all(o.value != p.value for p in outcomes[:i])]
+        if len(distinct) == 1:
+            return distinct[0]
+        tie = Reason(f"{len(self._sources)} mesh configurations in the input differ", None, Basis.ASSUMED)
+        return Effective(distinct[0].value, (tie, *distinct[0].because), tuple(distinct))
+
+    def chart(self, *path: str) -> Any:
+        """A value of the istiod chart outside meshConfig, from Helm values or an IstioOperator; None when not given."""
+        return next((found[0] for source in self._values if (found := source.get(path)) is not None), None)
+
+    @property
+    def assumptions(self) -> list[str]:
+        """Sentences for the summary: the version modelled, and where the mesh settings came from."""
+        version = ".".join(map(str, self.istio_version))
+        given = "istio-version" in self._settings.places
+        lines = [f"Istio {version}" + ("" if given else " (the newest modelled; setting istio-version)")]
+        if self._sources:
+            places = ", ".join(
+                f"{s.resource.kind} {s.resource.name} ({s.resource.document.file.name})" for s in self._sources
+            )
+            lines.append(f"mesh settings from {places}")
+        else:
+            lines.append(
+                "mesh settings: Istio's defaults (no ConfigMap istio, IstioOperator or istiod values in the input)"
+            )
+        return lines
+
+    def _config_maps(self, inventory: Inventory) -> list[Source]:
+        sources = []
+        for resource in inventory.all(CONFIG_MAP):
+            text = resource.get("data", "mesh")
+            if not isinstance(text, str) or not (resource.name == "istio" or resource.name.startswith("istio-")):
+                continue
+            try:
+                sources.append(Source(resource, ((("data", "mesh"), parse(text)),)))
+            except YamlError as error:
+                where = resource.at("data", "mesh")
+                text = f"data.mesh of ConfigMap {resource.name} is not YAML ({error}); its settings were left out"
+                self.failures.append(Failure("yaml", where.file, where.span.start_line, text))
+        return sources
+
+
+def _operators(inventory: Inventory) -> list[Source]:
+    """`spec.meshConfig` lies over `spec.values.meshConfig` (`operator/pkg/render/manifest.go translateIstioOperatorToHelm`)."""
+    bases: tuple[Path, ...] = (("spec", "meshConfig"), ("spec", "values", "meshConfig"))
+    return _sources(inventory.all(ISTIO_OPERATOR), bases)
+
+
+def _values(inventory: Inventory) -> list[Source]:
+    return _sources(inventory.all(HELM_VALUES), (("meshConfig",), ("istiod", "meshConfig")))
+
+
+def _chart_values(inventory: Inventory) -> list[Source]:
+    operators = _sources(inventory.all(ISTIO_OPERATOR), (("spec", "values"),))
+    return operators + _sources(inventory.all(HELM_VALUES), ((), ("istiod",)))
+
+
+def _sources(resources: Sequence[Resource], bases: tuple[Path, ...]) -> list[Source]:
+    layered = [(r, tuple((base, r.mapping(*base)) for base in bases if r.mapping(*base))) for r in resources]
+    return [Source(resource, layers) for resource, layers in layered if layers]

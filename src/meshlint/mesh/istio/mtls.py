@@ -1,0 +1,99 @@
+"""The mTLS mode a port really ends up with (semantics §4).
+
+Mirrors `pilot/pkg/model/authentication.go addPeerAuthentication` (scopes, oldest wins) and
+`pilot/pkg/security/authn/policy_applier.go ComposePeerAuthentication` (inheritance, port level).
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+
+from ...resource.inventory import Inventory
+from ...resource.kinds import PEER_AUTHENTICATION
+from ...resource.match import matches
+from ...resource.resource import Resource, required
+from ...source.document import Path, Placeholder
+from ..effective import Basis, Effective, Reason
+from ..subjects import MtlsMode
+from .order import one_of, possible_first, spread
+
+_TIE = "several policies of one scope: the oldest counts, and creation times are not in the input"
+
+
+class PeerAuthentications:
+    """The PeerAuthentications of a mesh, by scope."""
+
+    def __init__(self, inventory: Inventory, root_namespace: str) -> None:
+        self.all = tuple(inventory.all(PEER_AUTHENTICATION))
+        self._root = root_namespace
+        self._by_namespace: dict[str, list[Resource]] = defaultdict(list)
+        self._with_selector: dict[str, list[Resource]] = defaultdict(list)
+        for policy in self.all:
+            scope = self._with_selector if selector(policy) else self._by_namespace
+            scope[policy.namespace].append(policy)
+        self._scoped: dict[str, Effective[MtlsMode]] = {}
+
+    def of_namespace(self, namespace: str) -> Effective[MtlsMode]:
+        """The mode of a namespace's workloads that no policy selects."""
+        if namespace not in self._scoped:
+            default = Reason("Istio's default is PERMISSIVE", None, Basis.DEFAULT)
+            mode = Effective(MtlsMode.PERMISSIVE, (default,))
+            mode = _over(mode, self._by_namespace[self._root], "the whole mesh")
+            if namespace != self._root:
+                mode = _over(mode, self._by_namespace[namespace], f"namespace {namespace}")
+            self._scoped[namespace] = mode
+        return self._scoped[namespace]
+
+    def selecting(self, namespace: str, labels: Mapping[str, str]) -> list[Resource]:
+        """The policies whose selector takes these pods; none in the root namespace, where a selector is ignored."""
+        if namespace == self._root:
+            return []
+        return [policy for policy in self._with_selector[namespace] if matches(selector(policy), labels)]
+
+    def of_port(self, namespace: str, labels: Mapping[str, str], port: int | None) -> Effective[MtlsMode]:
+        """The mode of a container port; `port` None = one that no policy names."""
+        base = self.of_namespace(namespace)
+        policies = self.selecting(namespace, labels)
+        if not policies:
+            return base
+        winners = possible_first(policies)
+        return spread(base, lambda mode: one_of([_of_workload(mode, w, port) for w in winners], _TIE), _TIE)
+
+    def named_ports(self, namespace: str, labels: Mapping[str, str]) -> dict[int, Resource]:
+        """The ports that portLevelMtls of a selecting policy names."""
+        policies = reversed(self.selecting(namespace, labels))
+        return {int(k): policy for policy in policies for k in policy.mapping("spec", "portLevelMtls") if k.isdigit()}
+
+
+def selector(policy: Resource) -> Mapping[str, str]:
+    """`spec.selector.matchLabels`; empty = the policy is for its whole scope."""
+    return required(policy.get("spec", "selector", "matchLabels"))
+
+
+def _over(base: Effective[MtlsMode], policies: Sequence[Resource], scope: str) -> Effective[MtlsMode]:
+    if not policies:
+        return base
+    winners = possible_first(policies)
+    path = ("spec", "mtls", "mode")
+    return spread(base, lambda mode: one_of([_set(mode, w, path, f"for {scope}") for w in winners], _TIE), _TIE)
+
+
+def _of_workload(base: Effective[MtlsMode], policy: Resource, port: int | None) -> Effective[MtlsMode]:
+    mode = _set(base, policy, ("spec", "mtls", "mode"), "for the workloads it selects")
+    if port is None:
+        return mode
+    return _set(mode, policy, ("spec", "portLevelMtls", str(port), "mode"), f"for port {port}")
+
+
+def _set(base: Effective[MtlsMode], policy: Resource, path: Path, scope: str) -> Effective[MtlsMode]:
+    """The mode a policy says at a path, else what it inherits (absent, empty and UNSET inherit)."""
+    value = policy.get(*path)
+    if isinstance(value, Placeholder):
+        text = f"{policy} takes its mode from {value}, which is not known here"
+        return Effective(base.value, (*base.because, Reason(text, policy.at(*path), Basis.ASSUMED)))
+    try:
+        mode = MtlsMode(value)
+    except ValueError:
+        return base
+    return Effective(mode, (*base.because, Reason(f"{policy} sets {mode.value} {scope}", policy.at(*path))))

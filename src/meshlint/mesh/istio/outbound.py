@@ -1,0 +1,188 @@
+"""The outbound posture of each namespace, and who meant to limit it (terms `egress intent`, rule egress-unrestricted)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+
+from ...config import Settings
+from ...resource.inventory import Inventory
+from ...resource.kinds import AUTHORIZATION_POLICY, ISTIO_GATEWAY, NAMESPACE, NETWORK_POLICY, SERVICE_ENTRY
+from ...resource.match import LabelSelector
+from ...resource.resource import Resource, each, get
+from ...source.document import Location
+from ..effective import Basis, Effective, Reason
+from ..exposure import Exposure
+from ..subjects import DataPlane, Egress, Workload
+from ..workloads import Workloads
+from .egress import of_mesh, of_sidecars
+from .external import ExternalHosts, hosts_of, is_external, is_local
+from .meshconfig import MeshConfig
+from .visibility import Visibility
+
+_DNS = {53, "53", "dns", "dns-tcp"}
+
+
+class Outbound:
+    """Finds the egress subjects of a mesh."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        settings: Settings,
+        meshconfig: MeshConfig,
+        visibility: Visibility,
+        workloads: Workloads,
+        exposure: Exposure,
+        external: ExternalHosts,
+    ) -> None:
+        self._inventory = inventory
+        self._settings = settings
+        self._visibility = visibility
+        self._workloads = workloads
+        self._exposure = exposure
+        self._external = external
+        self._mesh = of_mesh(meshconfig)
+        self._proxied = {w.namespace for w in workloads.all if _calls_through_a_proxy(w)}
+        self._intents = self._intents_by_namespace()
+
+    def subjects(self) -> Iterator[Egress]:
+        for namespace in self._inventory.namespaces:
+            if namespace in self._proxied or namespace in self._intents:
+                yield from self._of_namespace(namespace)
+
+    def _of_namespace(self, namespace: str) -> Iterator[Egress]:
+        """One subject per Sidecar that workloads of the namespace have, those without one of their own together."""
+        groups: dict[tuple[int, ...], tuple[list[Resource], list[Workload]]] = {}
+        for workload in self._workloads.in_namespace(namespace):
+            if _calls_through_a_proxy(workload):
+                sidecars = self._visibility.sidecars(namespace, workload.labels)
+                groups.setdefault(tuple(map(id, sidecars)), (sidecars, []))[1].append(workload)
+        if not groups and self._inventory.pods_in(namespace):
+            return
+        if not groups:
+            sidecars = self._visibility.sidecars(namespace, None)
+            groups[tuple(map(id, sidecars))] = (sidecars, [])
+            for selecting in self._visibility.selecting_sidecars(namespace):
+                groups[(id(selecting),)] = ([selecting], [])
+        for sidecars, workloads in groups.values():
+            yield self._egress(namespace, sidecars, tuple(workloads))
+
+    def _egress(self, namespace: str, sidecars: list[Resource], workloads: tuple[Workload, ...]) -> Egress:
+        intent = self._intents.get(namespace, [])
+        return Egress(
+            namespace,
+            workloads,
+            of_sidecars(sidecars, self._mesh),
+            _membership(namespace, workloads),
+            tuple(reason for reason, _ in intent),
+            tuple(dict.fromkeys(host for _, hosts in intent for host in hosts)),
+            tuple(w for w in workloads if self._exposure.internal(w).value),
+            self._limited(namespace, workloads),
+            place_of(namespace, self._inventory),
+        )
+
+    def _intents_by_namespace(self) -> dict[str, list[tuple[Reason, tuple[str, ...]]]]:
+        found: dict[str, list[tuple[Reason, tuple[str, ...]]]] = defaultdict(list)
+        for entry in self._inventory.all(SERVICE_ENTRY):
+            hosts = list(hosts_of(entry))
+            if hosts and is_external(entry) and not is_local(entry):
+                reason = Reason(f"{entry} lists what may be called", hosts[0][1])
+                for namespace in self._meant_by(entry):
+                    found[namespace].append((reason, tuple(host for host, _ in hosts)))
+        for policy in self._inventory.all(AUTHORIZATION_POLICY):
+            external = self._only_external(policy)
+            if external:
+                is_limit = policy.get("spec", "action") in (None, "ALLOW")
+                names = tuple(name for name, _ in external) if is_limit else ()
+                found[policy.namespace].append(
+                    (Reason(f"{policy} names hosts outside the mesh", external[0][1]), names)
+                )
+        for reason, hosts_named in self._mesh_wide():
+            for namespace in self._proxied:
+                found[namespace].append((reason, hosts_named))
+        return found
+
+    def _meant_by(self, entry: Resource) -> list[str]:
+        """The namespaces whose calls a ServiceEntry lists: its own, or, where nothing runs there, all that see it."""
+        if entry.namespace in self._proxied:
+            return [entry.namespace]
+        exported = self._visibility.export_to(entry, SERVICE_ENTRY)
+        seeing = self._proxied if "*" in exported else self._proxied & exported
+        return sorted(seeing) or [entry.namespace]
+
+    def _only_external(self, policy: Resource) -> list[tuple[str, Location]]:
+        """The hosts of a policy, all of them outside the mesh; empty where it says anything else."""
+        found = []
+        for i, rule in enumerate(policy.items("spec", "rules")):
+            for j, to in enumerate(each(rule, "to")):
+                for k, host in enumerate(each(to, "operation", "hosts")):
+                    if not isinstance(host, str) or not self._external.of(host).value:
+                        return []
+                    found.append((host, policy.at("spec", "rules", i, "to", j, "operation", "hosts", k)))
+        return found
+
+    def _mesh_wide(self) -> Iterator[tuple[Reason, tuple[str, ...]]]:
+        approved = self._settings.approved_egress_hosts
+        if approved:
+            where = self._settings.places.get("approved-egress-hosts")
+            yield Reason("approved-egress-hosts lists what may be called", where), approved
+        for gateway in self._inventory.all(ISTIO_GATEWAY):
+            if gateway.get("spec", "selector", "istio") == "egressgateway":
+                yield Reason(f"{gateway} is an egress gateway", gateway.at("spec", "selector")), ()
+
+    def _limited(self, namespace: str, workloads: Sequence[Workload]) -> Reason | None:
+        """That NetworkPolicies close egress for every workload; without known ones, for the whole namespace."""
+        policies = [p for p in self._inventory.in_namespace(NETWORK_POLICY, namespace) if _is_about_egress(p)]
+        if not policies:
+            return None
+        limits = [_limit([p for p in policies if _takes(p, w)]) for w in workloads]
+        limits = limits or [_limit([p for p in policies if not p.mapping("spec", "podSelector")])]
+        return limits[0] if all(limits) else None
+
+
+def place_of(namespace: str, inventory: Inventory) -> Location:
+    """The Namespace object of a namespace of the input, failing that the first place that names it."""
+    known = inventory.find(NAMESPACE, "", namespace)
+    if known:
+        return known.at("metadata", "name")
+    return next(r for r in inventory.resources if r.namespace == namespace).at("metadata", "namespace")
+
+
+def _calls_through_a_proxy(workload: Workload) -> bool:
+    return workload.in_mesh.value and workload.data_plane.value is not DataPlane.GATEWAY
+
+
+def _membership(namespace: str, workloads: Sequence[Workload]) -> Effective[bool]:
+    known = [workload for workload in workloads if not workload.implied]
+    if not known:
+        text = f"no workload of {namespace} is in the input; its policies take proxies for granted"
+        return Effective(True, (Reason(text, None, Basis.DEFAULT),))
+    return max((w.in_mesh for w in known), key=lambda member: member.basis.confidence)
+
+
+def _takes(policy: Resource, workload: Workload) -> bool:
+    return LabelSelector(policy.mapping("spec", "podSelector")).matches(workload.labels)
+
+
+def _is_about_egress(policy: Resource) -> bool:
+    return "Egress" in policy.items("spec", "policyTypes") or policy.get("spec", "egress") is not None
+
+
+def _limit(policies: Sequence[Resource]) -> Reason | None:
+    """NetworkPolicies that select one pod add up: egress is limited when none of them opens it."""
+    if not policies or any(_opens(rule) for p in policies for rule in p.items("spec", "egress")):
+        return None
+    return Reason(f"{policies[0]} limits egress", policies[0].at("spec", "policyTypes"))
+
+
+def _opens(rule: object) -> bool:
+    """Whether an egress rule admits any host on more than DNS."""
+    if not isinstance(rule, dict):
+        return False
+    ports = [port.get("port") for port in each(rule, "ports") if isinstance(port, dict)]
+    if ports and all(isinstance(port, int | str) and port in _DNS for port in ports):
+        return False
+    if not rule.get("to"):
+        return True
+    return any(get(peer, "ipBlock", "cidr") in ("0.0.0.0/0", "::/0") for peer in each(rule, "to"))

@@ -1,0 +1,298 @@
+"""The inbound ports of workloads: which there are, what they accept, and who may need them in plaintext."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ...resource.inventory import Inventory
+from ...resource.kinds import (
+    API_SERVICE,
+    AUTHORIZATION_POLICY,
+    CRD,
+    INFERENCE_POOL,
+    INFERENCE_POOL_ALPHA,
+    MUTATING_WEBHOOK,
+    POD_MONITOR,
+    SERVICE,
+    SERVICE_MONITOR,
+    VALIDATING_WEBHOOK,
+)
+from ...resource.match import LabelSelector, ServicePort, matches, service_ports, split_service_host
+from ...resource.resource import Resource, each, get, required
+from ...resource.workload import PodTemplate
+from ...source.document import Location
+from ..effective import Effective, Reason
+from ..exposure import ingress_backends
+from ..subjects import DataPlane, MtlsMode, PlaintextUse, Port, Route, Workload
+from .mtls import PeerAuthentications
+from .order import spread
+from .visibility import Visibility
+
+INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
+EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
+_METRICS_NAMES = ("metrics", "http-metrics", "prometheus", "prom")
+_AMBIENT = "the ambient data plane takes DISABLE as PERMISSIVE"
+
+Exposed = tuple[tuple[Resource, ServicePort], ...]
+
+
+class Ports:
+    """Finds the ports of workloads. `routes` are all routes of the mesh."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        policies: PeerAuthentications,
+        visibility: Visibility,
+        routes: Sequence[Route],
+        domain: str,
+    ) -> None:
+        self._inventory = inventory
+        self._policies = policies
+        self._visibility = visibility
+        self._routed = _routed(routes, domain)
+        self._called_by_api_server = set(_called_by_api_server(inventory))
+        self._ingress = {name for name, where in ingress_backends(inventory).items() if not _is_of_istio(where)}
+        self._pools = [pool for kind in (INFERENCE_POOL, INFERENCE_POOL_ALPHA) for pool in inventory.all(kind)]
+        self._scraped_names = _scraped_names(inventory)
+
+    def of(self, workload: Workload) -> list[Port]:
+        """The inbound TCP ports that the pod, its Services or a policy name; else one that stands for every port."""
+        names = dict(_container_ports(workload.pod)) if workload.pod else {}
+        exposed: dict[int, list[tuple[Resource, ServicePort]]] = defaultdict(list)
+        for service in self._services(workload):
+            for port in service_ports(service):
+                number = _target(port, names)
+                if number is not None and port.protocol != "udp":
+                    exposed[number].append((service, port))
+        named = self._policies.named_ports(workload.namespace, workload.labels)
+        numbers: list[int | None] = [*sorted({*names, *exposed, *named})]
+        return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers or [None]]
+
+    def _services(self, workload: Workload) -> Sequence[Resource]:
+        if workload.pod:
+            return self._inventory.services_of(workload.pod)
+        services = self._inventory.in_namespace(SERVICE, workload.namespace) if workload.labels else ()
+        return [
+            s for s in services if (chosen := required(s.get("spec", "selector"))) and matches(chosen, workload.labels)
+        ]
+
+    def _port(self, workload: Workload, number: int | None, names: Mapping[int, str | None], exposed: Exposed) -> Port:
+        mode = self._policies.of_port(workload.namespace, workload.labels, number)
+        if workload.data_plane.value is DataPlane.AMBIENT:
+            mode = spread(mode, _in_ambient, _AMBIENT)
+        name = names.get(number or 0)
+        use = self._plaintext_use(workload, number, name, exposed, names)
+        return Port(workload, number, name, exposed, mode, _captured(workload.pod, number), use)
+
+    def _plaintext_use(
+        self,
+        workload: Workload,
+        number: int | None,
+        name: str | None,
+        exposed: Exposed,
+        names: Mapping[int, str | None],
+    ) -> PlaintextUse | None:
+        """Who calls the port without a certificate for a good reason, if anybody does (term `metrics port`)."""
+        if number is None:
+            return None
+        if any((s.namespace, s.name, p.number) in self._called_by_api_server for s, p in exposed):
+            return PlaintextUse.WEBHOOK
+        if self._is_metrics(workload, number, name, exposed, names):
+            return PlaintextUse.METRICS
+        if self._terminates_tls(workload, number):
+            return PlaintextUse.INGRESS_TLS
+        if self._is_called_from_outside(workload, exposed):
+            return PlaintextUse.OUTSIDE
+        return None
+
+    def _is_metrics(
+        self, workload: Workload, number: int, name: str | None, exposed: Exposed, names: Mapping[int, str | None]
+    ) -> bool:
+        titles = [name, *(port.name for _, port in exposed)]
+        named = any(_names_metrics(title) for title in titles if title)
+        if not named and not self._is_scraped(workload, number, name, exposed):
+            return False
+        if any(port.name and not _names_metrics(port.name) for _, port in exposed):
+            return False
+        if workload.inference and (not named or len(names) < 2):
+            return False
+        return not self._is_routed(exposed) and not self._is_pool_port(workload, number)
+
+    def _is_scraped(self, workload: Workload, number: int, name: str | None, exposed: Exposed) -> bool:
+        if workload.pod and workload.pod.annotations.get("prometheus.io/port") == str(number):
+            return True
+        return any(
+            (str(number) in scraped or title in scraped) and selector.matches(labels)
+            for namespace, selector, scraped, of_pods in self._scraped_names
+            for labels, title in _scrape_targets(workload, name, exposed, of_pods)
+            if namespace in ("*", workload.namespace)
+        )
+
+    def _is_routed(self, exposed: Exposed) -> bool:
+        return any(
+            number in (None, port.number)
+            for service, port in exposed
+            for number in self._routed.get((service.namespace, service.name), ())
+        )
+
+    def _is_pool_port(self, workload: Workload, number: int) -> bool:
+        return any(
+            pool.namespace == workload.namespace
+            and number in _pool_ports(pool)
+            and matches(_pool_labels(pool), workload.labels)
+            for pool in self._pools
+        )
+
+    def _terminates_tls(self, workload: Workload, number: int) -> bool:
+        sidecars = self._visibility.sidecars(workload.namespace, workload.labels)
+        listeners = [i for s in sidecars for i in s.items("spec", "ingress") if isinstance(i, dict)]
+        return any(get(i, "port", "number") == number and isinstance(i.get("tls"), dict) for i in listeners)
+
+    def _is_called_from_outside(self, workload: Workload, exposed: Exposed) -> bool:
+        outside = any(
+            s.get("spec", "type") in ("LoadBalancer", "NodePort") or (s.namespace, s.name) in self._ingress
+            for s, _ in exposed
+        )
+        return outside and not self._is_routed(exposed) and not self._expects_identities(workload)
+
+    def _expects_identities(self, workload: Workload) -> bool:
+        policies = self._inventory.in_namespace(AUTHORIZATION_POLICY, workload.namespace)
+        return any(
+            matches(required(policy.get("spec", "selector", "matchLabels")), workload.labels)
+            and _names_identities(policy)
+            for policy in policies
+        )
+
+
+def _in_ambient(mode: Effective[MtlsMode]) -> Effective[MtlsMode]:
+    if mode.value is not MtlsMode.DISABLE:
+        return mode
+    return Effective(MtlsMode.PERMISSIVE, (Reason(_AMBIENT), *mode.because))
+
+
+def _container_ports(pod: PodTemplate) -> Iterator[tuple[int, str | None]]:
+    for path, container in pod.containers():
+        is_helper = "initContainers" in path and container.get("restartPolicy") != "Always"
+        if is_helper or container.get("name") == "istio-proxy":
+            continue
+        for port in each(container, "ports"):
+            number = port.get("containerPort") if isinstance(port, dict) else None
+            if isinstance(number, int) and port.get("protocol") not in ("UDP", "SCTP"):
+                name = port.get("name")
+                yield number, name if isinstance(name, str) else None
+
+
+def _target(port: ServicePort, names: Mapping[int, str | None]) -> int | None:
+    if isinstance(port.target, int):
+        return port.target
+    return next((number for number, name in names.items() if name == port.target), None)
+
+
+def _captured(pod: PodTemplate | None, number: int | None) -> bool:
+    """Whether the proxy sees connections to a port; annotations take ports out of its way."""
+    if pod is None or number is None:
+        return True
+    if str(number) in _listed(pod.annotations.get(EXCLUDED, "")):
+        return False
+    included = pod.annotations.get(INBOUND, "*")
+    return included == "*" or str(number) in _listed(included)
+
+
+def _listed(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
+
+
+def _names_metrics(name: str) -> bool:
+    return name in _METRICS_NAMES or name.startswith("prom")
+
+
+def _routed(routes: Sequence[Route], domain: str) -> dict[tuple[str, str], set[int | None]]:
+    """Ports of Services (namespace, name) that some route leads to; None = the port that was called."""
+    found: dict[tuple[str, str], set[int | None]] = defaultdict(set)
+    for route in routes:
+        for destination in route.destinations:
+            service = split_service_host(destination.host, domain)
+            if service:
+                found[service[1], service[0]].add(destination.port)
+    return found
+
+
+def _called_by_api_server(inventory: Inventory) -> Iterator[tuple[str, str, int]]:
+    """Service ports (namespace, name, number) that webhooks, conversion webhooks and APIServices name."""
+    for kind in (VALIDATING_WEBHOOK, MUTATING_WEBHOOK):
+        for resource in inventory.all(kind):
+            for webhook in resource.items("webhooks"):
+                yield from _client(get(webhook, "clientConfig", "service"))
+    for resource in inventory.all(CRD):
+        yield from _client(resource.get("spec", "conversion", "webhook", "clientConfig", "service"))
+    for resource in inventory.all(API_SERVICE):
+        yield from _client(resource.get("spec", "service"))
+
+
+def _client(service: Any) -> Iterator[tuple[str, str, int]]:
+    if isinstance(service, dict):
+        port = service.get("port", 443)
+        if isinstance(port, int):
+            yield str(service.get("namespace")), str(service.get("name")), port
+
+
+def _is_of_istio(backend: Location) -> bool:
+    """Whether an Ingress is carried out by Istio's own gateway, which has an identity."""
+    ingress = backend.document.data
+    kind = get(ingress, "spec", "ingressClassName") or get(
+        ingress, "metadata", "annotations", "kubernetes.io/ingress.class"
+    )
+    return bool(kind == "istio")
+
+
+def _pool_ports(pool: Resource) -> set[int]:
+    numbers = [
+        *(get(port, "number") for port in pool.items("spec", "targetPorts")),
+        pool.get("spec", "targetPortNumber"),
+    ]
+    return {number for number in numbers if isinstance(number, int)}
+
+
+def _pool_labels(pool: Resource) -> Mapping[str, str]:
+    return required(pool.get("spec", "selector", "matchLabels") or pool.get("spec", "selector"))
+
+
+def _scraped_names(inventory: Inventory) -> list[tuple[str, LabelSelector, set[str], bool]]:
+    """Per monitor and namespace it looks at: selector, the port names and numbers it scrapes, whether it selects pods."""
+    found = []
+    for kind, field in ((SERVICE_MONITOR, "endpoints"), (POD_MONITOR, "podMetricsEndpoints")):
+        for monitor in inventory.all(kind):
+            endpoints = [e for e in monitor.items("spec", field) if isinstance(e, dict)]
+            ports = {str(e[key]) for e in endpoints for key in ("port", "targetPort", "portNumber") if key in e}
+            selector = LabelSelector(monitor.mapping("spec", "selector"))
+            for namespace in _monitored(monitor):
+                found.append((namespace, selector, ports, kind == POD_MONITOR))
+    return found
+
+
+def _monitored(monitor: Resource) -> list[str]:
+    if monitor.get("spec", "namespaceSelector", "any") is True:
+        return ["*"]
+    names = [n for n in monitor.items("spec", "namespaceSelector", "matchNames") if isinstance(n, str)]
+    return names or [monitor.namespace]
+
+
+def _scrape_targets(
+    workload: Workload, name: str | None, exposed: Exposed, of_pods: bool
+) -> Iterator[tuple[Mapping[str, str], str | None]]:
+    """The labels a monitor selects by and the port name it knows: the pod's, or those of each Service."""
+    if of_pods:
+        yield workload.labels, name
+        return
+    for service, port in exposed:
+        yield service.labels, port.name
+
+
+def _names_identities(policy: Resource) -> bool:
+    words = {"principals", "serviceAccounts", "namespaces"}
+    rules = [rule for rule in policy.items("spec", "rules") if isinstance(rule, dict)]
+    sources = [get(f, "source") for rule in rules for f in each(rule, "from")]
+    return any(isinstance(source, dict) and words & set(source) for source in sources)

@@ -1,0 +1,123 @@
+"""Who sees what: exportTo, and the Sidecar that limits a workload's view (semantics §1.3, §1.4, §1.6).
+
+Mirrors `pilot/pkg/model/virtualservice_controller.go convertExportToSet`, `push_context.go initDefaultExportMaps` and
+`initSidecarScopes`, `virtualservice.go SelectVirtualServices`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+
+from ...resource.inventory import Inventory
+from ...resource.kinds import DESTINATION_RULE, SIDECAR, VIRTUAL_SERVICE, GroupKind
+from ...resource.match import host_matches, matches
+from ...resource.resource import Resource, required
+from .meshconfig import MeshConfig
+from .order import possible_first
+
+_DEFAULTS = {
+    VIRTUAL_SERVICE: "defaultVirtualServiceExportTo",
+    DESTINATION_RULE: "defaultDestinationRuleExportTo",
+}
+
+PRIVATE, NAMED, PUBLIC = 0, 1, 2
+"""The buckets in which a sidecar looks for VirtualServices, in this order."""
+
+
+class Visibility:
+    """What the namespaces of a mesh see of each other. `views` are those with a Sidecar of their own, what has equal ones together."""
+
+    def __init__(self, inventory: Inventory, meshconfig: MeshConfig) -> None:
+        self._defaults = {kind: _texts(meshconfig.value(field).value) for kind, field in _DEFAULTS.items()}
+        self._root = meshconfig.root_namespace
+        self._sidecars: dict[str, list[Resource]] = defaultdict(list)
+        for sidecar in inventory.all(SIDECAR):
+            self._sidecars[sidecar.namespace].append(sidecar)
+        self._exports: dict[int, frozenset[str]] = {}
+        views: dict[object, list[str]] = defaultdict(list)
+        for namespace in sorted(self._sidecars):
+            views[tuple(_patterns(sidecar) for sidecar in self.sidecars(namespace, None))].append(namespace)
+        self.views = tuple(views.values())
+
+    def export_to(self, resource: Resource, kind: GroupKind) -> frozenset[str]:
+        """Namespaces an object is exported to; `*` = all, empty = none. `.` is its own namespace."""
+        known = self._exports.get(id(resource))
+        if known is None:
+            names = _texts(resource.get("spec", "exportTo")) or self._defaults.get(kind) or ("*",)
+            known = frozenset(resource.namespace if name == "." else name for name in names if name != "~")
+            self._exports[id(resource)] = known
+        return known
+
+    def bucket(self, virtual_service: Resource, client: str) -> int | None:
+        """The bucket in which clients of a namespace find a VirtualService; None = they do not see it."""
+        exported = self.export_to(virtual_service, VIRTUAL_SERVICE)
+        if "*" in exported:
+            return PUBLIC
+        if client not in exported:
+            return None
+        return PRIVATE if exported == {virtual_service.namespace} else NAMED
+
+    def sidecars(self, namespace: str, labels: Mapping[str, str] | None) -> list[Resource]:
+        """The Sidecar that applies to a workload, or each that may: selecting it, of its namespace, of the root namespace.
+
+        `labels` None = a workload of the namespace that no Sidecar selects.
+        """
+        own = self._sidecars[namespace]
+        if labels is not None:
+            selecting = [s for s in own if (chosen := sidecar_selector(s)) and matches(chosen, labels)]
+            if selecting:
+                return possible_first(selecting)
+        plain = [s for s in own if not sidecar_selector(s)]
+        if not plain:
+            plain = [s for s in self._sidecars[self._root] if not sidecar_selector(s)]
+        return possible_first(plain) if plain else []
+
+    def selecting_sidecars(self, namespace: str) -> list[Resource]:
+        """The Sidecars of a namespace that have a workloadSelector."""
+        return [s for s in self._sidecars[namespace] if sidecar_selector(s)]
+
+    def imports(self, client: str, owner: str, hosts: Iterable[str]) -> bool:
+        """Whether the Sidecar of a namespace lets its clients see an object of `owner` for any of these hosts.
+
+        Where several Sidecars may apply, one that does is enough.
+        """
+        sidecars = self.sidecars(client, None)
+        if not sidecars:
+            return True
+        names = list(hosts)
+        return any(_imports(sidecar, client, owner, names) for sidecar in sidecars)
+
+
+def sidecar_selector(sidecar: Resource) -> Mapping[str, str]:
+    """`spec.workloadSelector.labels`; empty = the Sidecar is for its whole namespace."""
+    return required(sidecar.get("spec", "workloadSelector", "labels"))
+
+
+def _imports(sidecar: Resource, client: str, owner: str, hosts: list[str]) -> bool:
+    """Since Istio 1.31 a host that begins with `~` is left out of what the others import; `~/*` is nothing."""
+    patterns = _patterns(sidecar)
+    if patterns is None:
+        return True
+    excluded = [p[1:] for p in patterns if p.startswith("~") and not p.startswith("~/")]
+    left = [host for host in hosts if not any(_covers(pattern, client, owner, [host]) for pattern in excluded)]
+    return bool(left) and any(_covers(pattern, client, owner, left) for pattern in patterns)
+
+
+def _patterns(sidecar: Resource) -> tuple[str, ...] | None:
+    """The hosts a Sidecar imports; None = all."""
+    listeners = [listener for listener in sidecar.items("spec", "egress") if isinstance(listener, dict)]
+    return tuple(p for listener in listeners for p in _texts(listener.get("hosts"))) if listeners else None
+
+
+def _covers(pattern: str, client: str, owner: str, hosts: list[str]) -> bool:
+    namespace, _, name = pattern.partition("/")
+    if namespace == "." and owner != client:
+        return False
+    if namespace not in ("*", ".", owner):
+        return False
+    return name == "*" or any(host_matches(name, host) for host in hosts)
+
+
+def _texts(value: object) -> tuple[str, ...]:
+    return tuple(v for v in value if isinstance(v, str)) if isinstance(value, list) else ()

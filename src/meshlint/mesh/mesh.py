@@ -1,0 +1,177 @@
+"""The mesh: the questions a rule may ask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from ..config import Settings
+from ..resource.inventory import Inventory
+from ..resource.kinds import is_mesh_resource
+from ..resource.match import matches, more_specific, subset_of
+from ..resource.resource import Resource, required
+from ..source.document import Location
+from .effective import Effective
+from .exposure import Exposure
+from .istio import generation
+from .istio import routes as http
+from .istio.claims import Claims
+from .istio.destinations import DestinationRules, Merged
+from .istio.external import ExternalHosts
+from .istio.meshconfig import MeshConfig
+from .istio.mtls import PeerAuthentications
+from .istio.outbound import Outbound, place_of
+from .istio.ports import Ports
+from .istio.visibility import Visibility
+from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
+from .workloads import Workloads
+
+
+class Mesh:
+    """The effective policy of one input (of one variant of it). Everything is worked out once, when it is asked for."""
+
+    def __init__(self, inventory: Inventory, settings: Settings) -> None:
+        self.inventory = inventory
+        self.settings = settings
+        self.meshconfig = MeshConfig(inventory, settings)
+        self.domain = settings.cluster_domain
+        self._visibility = Visibility(inventory, self.meshconfig)
+        self._rules = tuple(http.rules(inventory, self._visibility))
+
+    @property
+    def assumptions(self) -> list[str]:
+        """What was taken for granted or left alone, as sentences."""
+        others = sum(
+            is_mesh_resource(r.group_kind) and not r.key.group.endswith("istio.io") for r in self.inventory.resources
+        )
+        left = f"{others} objects of Linkerd and the Gateway API are read and not judged yet"
+        return [*self.meshconfig.assumptions, *([left] if others else [])]
+
+    @property
+    def istio_version(self) -> tuple[int, int]:
+        return self.meshconfig.istio_version
+
+    @cached_property
+    def workloads(self) -> Workloads:
+        return Workloads(self.inventory, self.settings, self.meshconfig, self._rules)
+
+    @cached_property
+    def peer_authentications(self) -> PeerAuthentications:
+        return PeerAuthentications(self.inventory, self.meshconfig.root_namespace)
+
+    @cached_property
+    def exposure(self) -> Exposure:
+        return Exposure(self.inventory, self.settings, self.routes, self.domain)
+
+    @cached_property
+    def external(self) -> ExternalHosts:
+        return ExternalHosts(self.inventory, self.settings, self.routes, self.workloads, self.domain)
+
+    @cached_property
+    def routes(self) -> Sequence[Route]:
+        """The http routes of every VirtualService, in input order."""
+        protocols = generation.Protocols(self.inventory, self._rules, self.domain)
+        return [self._route(rule, protocols) for rule in self._rules]
+
+    @cached_property
+    def ports(self) -> Sequence[Port]:
+        """The inbound ports of every workload but gateways, which no PeerAuthentication concerns."""
+        found = Ports(self.inventory, self.peer_authentications, self._visibility, self.routes, self.domain)
+        return [port for w in self.workloads.all if w.data_plane.value is not DataPlane.GATEWAY for port in found.of(w)]
+
+    @cached_property
+    def hosts(self) -> Sequence[Host]:
+        """Every host that a VirtualService bound to `mesh` or a DestinationRule names, by name."""
+        by_host = http.by_host(self.inventory, self.domain)
+        named = self.destination_rules.hosts()
+        found = []
+        for name in sorted({*by_host, *named}):
+            claims = tuple(Claim(vs, index) for vs, index in by_host.get(name, ()))
+            rules = tuple(named.get(name, ()))
+            shadows = () if self._merges_claims else tuple(self._claims.shadows(claims))
+            found.append(Host(name, claims, rules, shadows, tuple(self.destination_rules.dropped(name, rules))))
+        return found
+
+    def virtual_service(self, client: str, host: Host) -> Effective[Claim | None]:
+        """The claim of a host that clients in a namespace get: of the host itself, else of the closest wildcard."""
+        own = self._claims.for_client(client, host.claims)
+        for other in self._wildcards:
+            if own.value or own.candidates:
+                break
+            if other is not host and subset_of(host.name, other.name):
+                own = self._claims.for_client(client, other.claims)
+        return own
+
+    def destination_rule(self, client: str, host: Host) -> Effective[Merged | None]:
+        """The merged DestinationRule that clients in a namespace get for a host."""
+        return self.destination_rules.for_client(client, host.name)
+
+    @cached_property
+    def _wildcards(self) -> Sequence[Host]:
+        """The hosts with a wildcard that are claimed, the most specific first."""
+        claimed = [host for host in self.hosts if host.claims and host.name.startswith("*")]
+        return sorted(claimed, key=lambda host: more_specific(host.name))
+
+    @property
+    def _merges_claims(self) -> bool:
+        """Whether only waypoints read VirtualServices: since 1.30 they merge those of one host."""
+        planes = {w.data_plane.value for w in self.workloads.supplied if w.in_mesh.value} - {DataPlane.GATEWAY}
+        return planes == {DataPlane.AMBIENT} and self.istio_version >= (1, 30)
+
+    @cached_property
+    def _claims(self) -> Claims:
+        return Claims(self.inventory, self._visibility, self._rules, self.domain)
+
+    @cached_property
+    def destination_rules(self) -> DestinationRules:
+        return DestinationRules(self.inventory, self._visibility, self.meshconfig.root_namespace, self.domain)
+
+    @cached_property
+    def egress(self) -> Sequence[Egress]:
+        """The outbound posture of every namespace with proxied workloads or egress intent."""
+        outbound = Outbound(
+            self.inventory,
+            self.settings,
+            self.meshconfig,
+            self._visibility,
+            self.workloads,
+            self.exposure,
+            self.external,
+        )
+        return list(outbound.subjects())
+
+    @cached_property
+    def egress_intent(self) -> Location | None:
+        """The first resource that shows that somebody meant to limit what leaves the mesh; no setting."""
+        settings = self.settings.places.values()
+        shown = (reason.location for egress in self.egress for reason in egress.intent)
+        return min((place for place in shown if place and place not in settings), key=Location.order, default=None)
+
+    def selected(self, policy: Resource) -> list[Workload]:
+        """The workloads a policy's selector takes: of its namespace, or of the whole mesh in the root namespace."""
+        selector = required(policy.get("spec", "selector", "matchLabels"))
+        if policy.namespace == self.meshconfig.root_namespace:
+            return [w for w in self.workloads.all if matches(selector, w.labels)]
+        return self.workloads.selected(policy.namespace, selector)
+
+    def place_of(self, namespace: str) -> Location:
+        """Where a namespace of the input is declared, failing that first named."""
+        return place_of(namespace, self.inventory)
+
+    def _route(self, rule: http.Rule, protocols: generation.Protocols) -> Route:
+        targets = http.destinations(rule, self.domain)
+        name = rule.resource.get(*rule.path, "name")
+        return Route(
+            rule.resource,
+            rule.path,
+            name if isinstance(name, str) else None,
+            http.hosts_of(rule.root, self.domain),
+            *http.receivers(rule),
+            rule.matches,
+            targets,
+            any(rule.field(field) for field in ("redirect", "directResponse")),
+            http.timeout(rule),
+            http.retries(rule, self.meshconfig),
+            protocols.of(targets),
+            generation.of_rule(rule, targets, self.workloads),
+        )

@@ -1,0 +1,244 @@
+"""What a rule may judge: workloads and their ports, hosts, routes, and what may leave the mesh."""
+
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any, NamedTuple
+
+from ..resource.match import ServicePort
+from ..resource.resource import Resource
+from ..resource.workload import PodTemplate
+from ..source.document import Location, Path
+from .effective import Effective, Reason, Unknown
+
+
+class DataPlane(Enum):
+    """What carries the traffic of a pod."""
+
+    SIDECAR = "sidecar"
+    GATEWAY = "gateway"
+    AMBIENT = "ambient"
+    LINKERD = "linkerd"
+    NONE = "none"
+    UNKNOWN = "unknown"
+
+
+class MtlsMode(Enum):
+    """What a port accepts: mTLS only, both, plaintext only."""
+
+    STRICT = "STRICT"
+    PERMISSIVE = "PERMISSIVE"
+    DISABLE = "DISABLE"
+
+
+class ModelKind(Enum):
+    """What a model server does with a request. UNKNOWN: the server can do several."""
+
+    GENERATION = "generation"
+    EMBEDDING = "embedding"
+    PREDICTIVE = "predictive"
+    UNKNOWN = "unknown"
+
+
+class PlaintextUse(Enum):
+    """A legitimate caller of a port that has no certificate of the mesh."""
+
+    METRICS = "it is a metrics port"
+    WEBHOOK = "the API server calls it"
+    INGRESS_TLS = "a Sidecar's ingress.tls ends TLS on it"
+    OUTSIDE = "its only known callers are outside the mesh"
+
+
+class Answer(Enum):
+    """A three-valued answer."""
+
+    YES = "yes"
+    MAYBE = "maybe"
+    NO = "no"
+
+
+class Inference(NamedTuple):
+    """That a workload or host serves a model. `sure` is False for name-like evidence alone; `stated`: the user said it."""
+
+    kind: ModelKind
+    sure: bool
+    stated: bool
+    because: tuple[Reason, ...]
+
+
+class Workload(NamedTuple):
+    """Pods of one template, or, where no manifest of a namespace has any, what a policy's selector implies.
+
+    `in_mesh` says whether policies of the mesh apply to it at all: value and ground (term `proxied workload`).
+    `inference` is None for what serves no model.
+    """
+
+    resource: Resource
+    namespace: str
+    name: str
+    labels: Mapping[str, str]
+    pod: PodTemplate | None
+    data_plane: Effective[DataPlane]
+    in_mesh: Effective[bool]
+    inference: Inference | None
+
+    @property
+    def implied(self) -> bool:
+        return self.pod is None
+
+    def __str__(self) -> str:
+        return f"{self.namespace}/{self.name}"
+
+
+class Port(NamedTuple):
+    """An inbound port of a workload. `number` is the container port; None stands for every port that nothing names.
+
+    `services` are the Service ports that lead to it. `captured` is False where annotations keep the proxy out of its way.
+    """
+
+    workload: Workload
+    number: int | None
+    name: str | None
+    services: tuple[tuple[Resource, ServicePort], ...]
+    mtls: Effective[MtlsMode]
+    captured: bool
+    plaintext_use: PlaintextUse | None
+
+    @property
+    def resource(self) -> Resource:
+        return self.workload.resource
+
+    def __str__(self) -> str:
+        return f"{self.workload}:{'*' if self.number is None else self.number}"
+
+
+class Destination(NamedTuple):
+    """Where a route sends a share of its requests. `host` is resolved; `port` None = the port that was called."""
+
+    host: str
+    port: int | None
+    subset: str | None
+    location: Location
+
+
+class Retries(NamedTuple):
+    """The retries a route really gets, field by field. `conditions` are retryOn words and HTTP codes, as istiod splits them.
+
+    `per_try_timeout` is in milliseconds, None = each try is bounded by the route's timeout alone. `block` is the whole
+    policy: its origin is the retries block, or the field of meshConfig that stands in for it.
+    """
+
+    block: Effective[bool]
+    attempts: Effective[int | Unknown]
+    conditions: Effective[tuple[str, ...] | Unknown]
+    per_try_timeout: Effective[int | Unknown | None]
+
+
+class Route(NamedTuple):
+    """One http rule of a VirtualService, a delegate's rule merged into it where it delegates.
+
+    `path` is that of the rule in `resource`. `mesh` and `gateway` say whether sidecars and gateways get it. `timeout` is
+    in milliseconds, None = no limit. `protocol` is what the destination speaks: http or grpc.
+    """
+
+    resource: Resource
+    path: Path
+    name: str | None
+    hosts: tuple[str, ...]
+    mesh: bool
+    gateway: bool
+    matches: tuple[tuple[Mapping[str, Any], Location], ...]
+    destinations: tuple[Destination, ...]
+    answered_by_proxy: bool
+    timeout: Effective[int | Unknown | None]
+    retries: Retries
+    protocol: Effective[str]
+    generation: Effective[Answer]
+
+    @property
+    def location(self) -> Location:
+        return self.resource.at(*self.path)
+
+    def __str__(self) -> str:
+        name = f" ({self.name})" if self.name else ""
+        return f"{self.resource.namespace}/{self.resource.name} http[{self.path[-1]}]{name}"
+
+
+class Claim(NamedTuple):
+    """A VirtualService's claim of a host for calls inside the mesh. `position` is that of the host in its spec.hosts."""
+
+    resource: Resource
+    position: int
+
+    @property
+    def location(self) -> Location:
+        return self.resource.at("spec", "hosts", self.position)
+
+
+class Shadow(NamedTuple):
+    """That one claim loses a host to another for some clients. `certain` is False when only creation times decide."""
+
+    winner: Claim
+    loser: Claim
+    clients: tuple[str, ...]
+    certain: bool
+    overlap: Effective[bool]
+    why: str
+
+
+class Dropped(NamedTuple):
+    """A part of a DestinationRule that no client gets. `lost` names the blocks; `kept` are the rules that win or may win."""
+
+    resource: Resource
+    path: Path
+    lost: tuple[str, ...]
+    kept: tuple[Resource, ...]
+    certain: bool
+    why: str
+
+    @property
+    def location(self) -> Location:
+        return self.resource.at(*self.path)
+
+
+class Host(NamedTuple):
+    """A host name that clients of the mesh call, fully resolved, with everything that claims it."""
+
+    name: str
+    claims: tuple[Claim, ...]
+    destination_rules: tuple[Resource, ...]
+    shadows: tuple[Shadow, ...]
+    dropped: tuple[Dropped, ...]
+
+    @property
+    def resource(self) -> Resource | None:
+        return None
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Egress(NamedTuple):
+    """What the workloads of a namespace may call outside the mesh.
+
+    `workloads` are those of the namespace that share a Sidecar; empty when none are known. `intent` are the places that
+    show that somebody meant to limit it, `hosts` the approved ones. `internal` are the workloads that have no business
+    outside. `limited` is the reason why a NetworkPolicy closes it all the same. `first` is the first place of the
+    namespace in the input.
+    """
+
+    namespace: str
+    workloads: tuple[Workload, ...]
+    posture: Effective[str]
+    in_mesh: Effective[bool]
+    intent: tuple[Reason, ...]
+    hosts: tuple[str, ...]
+    internal: tuple[Workload, ...]
+    limited: Reason | None
+    first: Location
+
+    @property
+    def resource(self) -> Resource | None:
+        return None
+
+    def __str__(self) -> str:
+        return self.namespace

@@ -1,0 +1,98 @@
+"""Which hosts are outside the mesh (the catalogue's term `external host`)."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshlint.mesh.effective import Basis
+
+from .conftest import line_of, marked, mesh_of
+
+DEFAULT, DECLARED = Basis.DEFAULT, Basis.DECLARED
+ENTRY = """
+ServiceEntry shop/api
+spec:
+  hosts:
+    - api.example.com # <-
+  ports: [{number: 443, name: tls, protocol: TLS}]
+"""
+WILDCARD = ENTRY.replace("api.example.com", '"*.example.com"')
+INSIDE = (
+    "VirtualService shop/a\nspec:\n  hosts: [shop.example.com] # <-\n  http: [{route: [{destination: {host: cart}}]}]\n"
+)
+POD = "Pod shop/cart {labels: {app: cart}}\nspec: {containers: []}\n---\nService shop/cart\nspec: {selector: {app: cart}}\n---\n"
+GATEWAY = POD.replace("labels: {app: cart}", "labels: {app: cart, istio: egressgateway}")
+
+HOSTS = {
+    "a ServiceEntry": (ENTRY, "api.example.com", True, DECLARED),
+    "case and port do not matter": (ENTRY, "API.example.com:443", True, DECLARED),
+    "a wildcard of a ServiceEntry": (WILDCARD, "api.example.com", True, DECLARED),
+    "a pattern over a ServiceEntry": (ENTRY, "*.example.com", True, DECLARED),
+    "another host": (ENTRY.replace(" # <-", ""), "other.org", True, DEFAULT),
+    "a ServiceEntry inside the mesh": (
+        ENTRY.replace(" # <-", "").replace("  ports", "  location: MESH_INTERNAL\n  ports"),
+        "api.example.com",
+        True,
+        DEFAULT,
+    ),
+    "nothing serves it": ("Namespace shop", "api.example.com", True, DEFAULT),
+    "a Service": ("Namespace shop", "cart.shop.svc.cluster.local", False, DECLARED),
+    "a short name": ("Namespace shop", "cart", False, DECLARED),
+    "name and namespace": ("Namespace shop", "cart.shop", False, DECLARED),
+    "name and another top level": ("Namespace shop", "cart.store", True, DEFAULT),
+    "svc": ("Namespace shop", "cart.shop.svc", False, DECLARED),
+    "all names": ("Namespace shop", "*", False, DECLARED),
+    "all of the cluster": ("Namespace shop", "*.cluster.local", False, DECLARED),
+    "a route leads inside": (POD + INSIDE, "shop.example.com", False, DECLARED),
+    "a route leads inside, whatever a ServiceEntry says": (
+        POD + INSIDE + "---\n" + ENTRY.replace("api.", "shop.").replace(" # <-", ""),
+        "shop.example.com",
+        False,
+        DECLARED,
+    ),
+    "a pattern over a host that leads inside": (POD + INSIDE, "*.example.com", False, DECLARED),
+    "a route leads to an egress gateway": (
+        GATEWAY + INSIDE.replace(" # <-", "") + "---\n" + ENTRY.replace("api.", "shop."),
+        "shop.example.com",
+        True,
+        DECLARED,
+    ),
+    "a host of a Gateway": (
+        "Gateway shop/g\nspec: {selector: {}, servers: [{hosts: [./shop.example.com], port: {number: 80}}]}",
+        "shop.example.com",
+        False,
+        DECLARED,
+    ),
+    "a wildcard of a Gateway": (
+        "Gateway shop/g\nspec: {selector: {}, servers: [{hosts: ['*.example.com'], port: {number: 80}}]}",
+        "shop.example.com",
+        False,
+        DECLARED,
+    ),
+    "a Gateway for every host": (
+        "Gateway shop/g\nspec: {selector: {}, servers: [{hosts: ['*'], port: {number: 80}}]}",
+        "shop.example.com",
+        True,
+        DEFAULT,
+    ),
+}
+
+
+@pytest.mark.parametrize("text, host, external, basis", HOSTS.values(), ids=HOSTS)
+def test_external(text: str, host: str, external: bool, basis: Basis) -> None:
+    found = mesh_of(text).external.of(host)
+    assert (found.value, found.basis) == (external, basis)
+    assert line_of(found.origin) == marked(text)
+
+
+@pytest.mark.parametrize("approved, external", [("api.example.com", True), ("*.example.com", True)])
+def test_approved_hosts_are_outside(approved: str, external: bool) -> None:
+    found = mesh_of("Namespace shop", approved_egress_hosts=(approved,)).external.of("api.example.com")
+    assert (found.value, found.basis) == (external, DECLARED)
+
+
+def test_the_entries_of_a_host_and_of_a_pattern() -> None:
+    external = mesh_of(ENTRY).external
+    assert [line_of(where) for _, where in external.entries("api.example.com")] == [marked(ENTRY)]
+    assert [line_of(where) for _, where in external.entries("*.example.com")] == [marked(ENTRY)]
+    assert external.entries("other.org") == []
