@@ -1,10 +1,8 @@
 """A rule, and what its check yields."""
 
-from __future__ import annotations
-
+import pathlib
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from ..finding import Audience, Confidence, RuleInfo, Severity
 from ..mesh.effective import Effective, Reason
@@ -25,7 +23,7 @@ class Problem:
     rule's message; when problems are grouped, values that differ are listed.
     """
 
-    __slots__ = ("at", "related", "rests_on", "severity", "confidence", "audience", "cause", "missing", "values")
+    __slots__ = ("at", "audience", "cause", "confidence", "missing", "related", "rests_on", "severity", "values")
 
     def __init__(
         self,
@@ -51,10 +49,14 @@ class Problem:
         self.values = values
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
-    """A rule that can run: `check(subject, ...)` yields Problems. Its further parameters are filled by name: `mesh`, `options`."""
+class Rule(NamedTuple):
+    """A rule that can run: `check(subject, ...)` yields Problems.
+
+    `subject` is the type of what it judges; the check's further parameters (`wants`) are filled by name: `mesh`, `options`.
+    """
 
     info: RuleInfo
+    folder: pathlib.Path
+    subject: type
     check: Callable[..., Iterable[Problem]]
     wants: frozenset[str]

@@ -1,0 +1,62 @@
+from collections.abc import Iterator
+
+from meshlint.mesh.mesh import Mesh
+from meshlint.resource.resource import Resource, get
+from meshlint.rule.rule import Problem
+from meshlint.source.document import Path
+
+TEMPLATES_SINCE = (1, 22)
+SOURCE_FIELDS = ("principals", "notPrincipals", "requestPrincipals", "notRequestPrincipals")
+OPERATION_FIELDS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+NO_PATTERNS = ("source.namespace", "source.ip", "remote.ip", "destination.ip", "destination.port")
+
+CONSEQUENCES = {
+    ("ALLOW", False): "are refused",
+    ("ALLOW", True): "are not excepted, and are admitted",
+    ("DENY", False): "are never denied",
+    ("DENY", True): "are not excepted, and are denied",
+}
+
+OTHER = {False: "are left out of it", True: "are not excepted from it"}
+
+
+def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
+    action = str(policy.get("spec", "action") or "ALLOW")
+    for path, value in _values(policy):
+        field = str(path[-2])
+        if _is_literal(value) and not (field.lower().endswith("paths") and _is_template(value, mesh)):
+            excepted = field.startswith("not")
+            yield Problem(
+                policy.at(*path),
+                value=value,
+                meant=f"the requests that {field} is meant for",
+                consequence=CONSEQUENCES.get((action, excepted), OTHER[excepted]),
+            )
+
+
+def _is_literal(value: str) -> bool:
+    """A `*` works as the whole value, or once as the first or the last character."""
+    return "*" in (value[1:] if value.startswith("*") else value[:-1])
+
+
+def _is_template(value: str, mesh: Mesh) -> bool:
+    return mesh.istio_version >= TEMPLATES_SINCE and ("{*}" in value or "{**}" in value)
+
+
+def _values(policy: Resource) -> Iterator[tuple[Path, str]]:
+    for index in range(len(policy.items("spec", "rules"))):
+        rule: Path = ("spec", "rules", index)
+        for i in range(len(policy.items(*rule, "from"))):
+            yield from _items(policy, (*rule, "from", i, "source"), SOURCE_FIELDS)
+        for i in range(len(policy.items(*rule, "to"))):
+            yield from _items(policy, (*rule, "to", i, "operation"), OPERATION_FIELDS)
+        for i, condition in enumerate(policy.items(*rule, "when")):
+            if get(condition, "key") not in NO_PATTERNS:
+                yield from _items(policy, (*rule, "when", i), ("values", "notValues"))
+
+
+def _items(policy: Resource, path: Path, fields: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
+    for field in fields:
+        for index, value in enumerate(policy.items(*path, field)):
+            if isinstance(value, str):
+                yield (*path, field, index), value

@@ -1,0 +1,46 @@
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from meshlint.mesh.effective import Effective
+from meshlint.mesh.istio.egress import OPEN
+from meshlint.mesh.mesh import Mesh
+from meshlint.mesh.subjects import Egress
+from meshlint.rule.rule import Problem
+
+SHOWN = 6
+"""How many approved hosts, and places that show them, a finding names."""
+
+
+def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
+    posture = egress.posture.holds(lambda value: value in OPEN)
+    concerned = egress.intent or egress.internal or options["scope"] == "all"
+    if not posture or egress.limited or not egress.in_mesh.value or not concerned:
+        return
+    decided = posture.origin
+    yield Problem(
+        posture if decided else mesh.egress_intent or egress.first,
+        related=egress.intent[:SHOWN],
+        rests_on=[posture, egress.in_mesh, *_concern(egress, mesh, options)],
+        missing=None if decided else "the mesh settings (ConfigMap istio, IstioOperator or istiod values)",
+        cause=None if decided else "Istio's default outbound policy",
+        namespaces=egress.namespace,
+        mode=posture.value,
+        reason=posture.because[-1].text if decided else "Istio's default, which nothing in the input changes",
+        intent=_approved(egress, mesh),
+    )
+
+
+def _concern(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterable[Effective[bool]]:
+    """What shows that the namespace matters: that its surest internal workload is one, where nobody's intent does."""
+    if egress.intent or options["scope"] == "all":
+        return ()
+    grounds = [(mesh.exposure.internal(workload), workload.in_mesh) for workload in egress.internal]
+    return max(grounds, key=lambda pair: min(ground.basis.confidence for ground in pair))
+
+
+def _approved(egress: Egress, mesh: Mesh) -> str:
+    """The approved hosts of every namespace for which the same place decides: they are told in one finding."""
+    decided_alike = [other for other in mesh.egress if other.posture.origin == egress.posture.origin]
+    hosts = list(dict.fromkeys(host for other in decided_alike for host in other.hosts))
+    more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
+    return f", so the approved hosts ({', '.join(hosts[:SHOWN])}{more}) are a list, not a limit" if hosts else ""

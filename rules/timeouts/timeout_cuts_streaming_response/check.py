@@ -1,0 +1,24 @@
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from meshlint.finding import Severity
+from meshlint.mesh.subjects import Answer, Route
+from meshlint.resource.match import duration_ms
+from meshlint.rule.rule import Problem
+
+
+def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
+    timeout, least = route.timeout.value, duration_ms(options["min"])
+    if route.generation.value is Answer.NO or not isinstance(timeout, int) or not least or timeout >= least:
+        return
+    certain = route.generation.value is Answer.YES
+    yield Problem(
+        route.timeout,
+        related=[route.generation],
+        rests_on=[route.generation],
+        severity=None if certain else Severity.WARNING,
+        missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
+        route=route,
+        timeout=f"{timeout / 1000:g}s",
+        min=options["min"],
+    )

@@ -1,0 +1,140 @@
+"""`meshlint check`."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from .. import pipeline
+from ..config import Config
+from ..finding import Audience, Confidence, Severity
+from ..report.report import Report, exit_code
+from ..rule import catalog
+from . import common
+
+FORMATS = ("full", "concise", "json", "sarif")
+
+
+@click.command("check")
+@common.input_options
+@click.option("--format", "format_", type=click.Choice(FORMATS), default="full", show_default=True)
+@click.option("-o", "--output", metavar="FILE", help="Write the findings there.")
+@click.option("--select", multiple=True, metavar="RULES", help="Only these rules or categories (comma list).")
+@click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules or categories (comma list).")
+@click.option("--audience", type=click.Choice(["regular", "pedantic", "auditor"]), default="regular", show_default=True)
+@click.option("--min-confidence", type=click.Choice(["low", "medium", "high"]), default="medium", show_default=True)
+@click.option(
+    "--fail-on",
+    type=click.Choice(["info", "warning", "error", "never"]),
+    default="warning",
+    show_default=True,
+    help="Severity from which on a finding makes the exit code 1.",
+)
+@click.option("--exit-zero", is_flag=True, help="Findings never fail the run.")
+@click.option("--allow-empty", is_flag=True, help="An input without any mesh resource is no error.")
+@click.option("--show-suppressed", is_flag=True, help="Report what is suppressed or superseded, too.")
+@click.option("--color", type=click.Choice(["auto", "always", "never"]), default="auto", show_default=True)
+def command(
+    paths: tuple[str, ...],
+    namespace: str | None,
+    config_file: str | None,
+    world: str | None,
+    format_: str,
+    output: str | None,
+    select: tuple[str, ...],
+    ignore: tuple[str, ...],
+    audience: str,
+    min_confidence: str,
+    fail_on: str,
+    exit_zero: bool,
+    allow_empty: bool,
+    show_suppressed: bool,
+    color: str,
+) -> None:
+    """Lint manifests: files, directories, globs, and - for stdin (default: the current directory).
+
+    Exit code: 0 clean, 1 findings that fail the run, 2 wrong usage or nothing to check, 3 something could not be checked.
+    """
+    paths = paths or (".",)
+    with common.usage_errors():
+        config = common.load_config(paths, config_file, world)
+        ids = _ids(config, select, ignore)
+        given = common.read(paths, config, namespace)
+        thresholds = pipeline.Thresholds(Audience[audience.upper()], Confidence[min_confidence.upper()])
+        report = pipeline.check(given, config, thresholds, ids)
+    _write(report, ids, format_, output, color, show_suppressed)
+    _summarise(report, paths, color)
+    failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
+    code = exit_code(report, failing)
+    if given.is_empty and not allow_empty and not report.failures:
+        common.fail(_nothing(given), 2)
+    sys.exit(code)
+
+
+def _ids(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> list[str]:
+    """The rules to run: the command line's selection in place of the configuration's, its exceptions beside them."""
+    chosen = _words(select) or config.select
+    excepted = (*config.ignore, *_words(ignore))
+    for word in (*chosen, *excepted):
+        message = catalog.unknown(word)
+        if message:
+            common.fail(message, 2)
+    return catalog.chosen(chosen, excepted)
+
+
+def _words(values: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
+
+
+def _nothing(given: pipeline.Input) -> str:
+    hint = "; Helm templates are rendered first: helm template … | meshlint check -" if given.helm else ""
+    return f"no mesh resource in {len(given.files)} files: nothing was checked (--allow-empty accepts that){hint}"
+
+
+def _write(report: Report, ids: list[str], format_: str, output: str | None, color: str, suppressed: bool) -> None:
+    if output is None:
+        _write_to(sys.stdout, report, ids, format_, color, suppressed)
+        return
+    try:
+        with Path(output).open("w", encoding="utf-8") as file:
+            _write_to(file, report, ids, format_, "never" if color == "auto" else color, suppressed)
+    except OSError as error:
+        common.fail(f"{output}: {error.strerror}", 2)
+
+
+def _write_to(out: TextIO, report: Report, ids: list[str], format_: str, color: str, suppressed: bool) -> None:
+    if format_ == "json":
+        from ..report import json
+
+        json.write(report, out, show_suppressed=suppressed)
+    elif format_ == "sarif":
+        from ..report import sarif
+
+        rules = [catalog.infos()[id] for id in ids]
+        sarif.write(report, out, rules=rules, root=_root(), show_suppressed=suppressed)
+    else:
+        from ..report import text
+
+        printer = text.Printer(out, color=common.wants_color(color, out), width=common.width(out))
+        if format_ == "full":
+            text.write_findings(report, printer, show_suppressed=suppressed)
+        else:
+            text.write_concise(report, printer)
+
+
+def _summarise(report: Report, paths: tuple[str, ...], color: str) -> None:
+    from ..report import text
+
+    sys.stdout.flush()
+    printer = text.Printer(sys.stderr, color=common.wants_color(color, sys.stderr), width=common.width(sys.stderr))
+    text.write_summary(report, printer, paths=shlex.join(paths))
+
+
+def _root() -> Path:
+    """The root of the repository around the current directory, else that directory."""
+    here = Path.cwd()
+    return next((directory for directory in (here, *here.parents) if (directory / ".git").exists()), here)

@@ -1,0 +1,96 @@
+"""What several commands share: reading the input, and how usage errors are told."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO, TypeVar
+
+import click
+
+from .. import config as configuration
+from .. import pipeline
+from ..config import Config, ConfigError
+from ..report.printable import printable
+from ..rule import catalog
+from ..source.document import SourceFile
+from ..source.files import NoSuchPath
+from ..source.yaml import LibyamlMissing
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+PROGRESS_FROM = 200
+"""Files from which on a progress bar is worth it."""
+
+
+def input_options(command: F) -> F:
+    """The arguments and options that say what is read."""
+    for option in (
+        click.argument("paths", nargs=-1, metavar="[PATH]..."),
+        click.option("-n", "--namespace", metavar="NAME", help="Namespace of objects that name none."),
+        click.option("--config", "config_file", metavar="FILE", help="This meshlint.yaml and no other."),
+        click.option("--world", type=click.Choice(["open", "closed"]), help="closed: the input is the whole mesh."),
+    ):
+        command = option(command)
+    return command
+
+
+@contextmanager
+def usage_errors() -> Iterator[None]:
+    """Turns what is wrong with the call or the configuration into a message and exit code 2."""
+    try:
+        yield
+    except (ConfigError, NoSuchPath) as error:
+        fail(str(error), 2)
+    except (LibyamlMissing, catalog.RuleError) as error:
+        fail(str(error), 3)
+
+
+def fail(message: str, code: int) -> None:
+    """Says why nothing was done, and ends."""
+    click.echo(f"meshlint: {printable(message)}", err=True)
+    sys.exit(code)
+
+
+def load_config(paths: Sequence[str], config_file: str | None, world: str | None) -> Config:
+    """The configuration with the command line's word over it. Raises ConfigError."""
+    config = configuration.load(paths, config_file)
+    catalog.check_config(config)
+    return config._replace(settings=config.settings._replace(world=world)) if world else config
+
+
+def read(paths: Sequence[str], config: Config, namespace: str | None) -> pipeline.Input:
+    return pipeline.read(paths, config, namespace=namespace, stdin=_stdin, progress=_progress)
+
+
+def wants_color(choice: str, out: TextIO) -> bool:
+    """`--color`, else NO_COLOR and FORCE_COLOR, else whether a terminal reads it."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return out.isatty() and os.environ.get("TERM") != "dumb"
+
+
+def width(out: TextIO) -> int:
+    """Columns to write in: the terminal's, 80 where there is none."""
+    if not out.isatty():
+        return 80
+    return min(os.get_terminal_size(out.fileno()).columns, 120)
+
+
+def _stdin() -> str:
+    return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+
+
+def _progress(files: Sequence[SourceFile]) -> Iterable[SourceFile]:
+    if len(files) < PROGRESS_FROM or not sys.stderr.isatty():
+        return files
+    from rich.console import Console
+    from rich.progress import track
+
+    return track(files, "Reading", console=Console(stderr=True), transient=True)

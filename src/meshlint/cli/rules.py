@@ -1,0 +1,39 @@
+"""`meshlint rules`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import click
+
+from ..rule import catalog
+from . import common
+
+
+@click.command("rules")
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(format_: str) -> None:
+    """List the rules by category: severity, confidence, audience, title."""
+    with common.usage_errors():
+        infos = list(catalog.infos().values())
+    if format_ == "json":
+        import json
+
+        fields = ("id", "category", "title", "severity", "confidence", "audience", "meshes", "equivalents", "options")
+        entries = [{name: _plain(getattr(info, name)) for name in fields} for info in infos]
+        click.echo(json.dumps(entries, indent=2))
+        return
+    longest = max(len(info.id) for info in infos)
+    category = None
+    for info in infos:
+        if info.category != category:
+            category = info.category
+            click.echo(category)
+        axes = f"{info.severity}, {info.confidence}" + ("" if info.audience == 1 else f", {info.audience}")
+        click.echo(f"  {info.id:{longest}}  {axes:16}  {info.title}")
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, Mapping):
+        return dict(value)
+    return list(value) if isinstance(value, tuple) else str(value)

@@ -1,0 +1,237 @@
+"""`meshlint show`: the effective policy itself, with its reasons."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+import click
+
+from ..mesh.effective import Effective, Reason
+from ..mesh.mesh import Mesh
+from ..mesh.subjects import Egress, Host, Port, Retries, Route
+from ..report.printable import printable
+from . import common
+
+COLUMNS = {
+    "ports": ("mtls", "proxy"),
+    "routes": ("timeout", "attempts", "retryOn", "perTryTimeout", "generation", "protocol"),
+    "hosts": ("virtualService", "destinationRule"),
+    "egress": ("posture", "networkPolicy"),
+}
+
+WIDEST = 60
+"""Characters a cell of the table has at most; the reasons below have the rest."""
+
+
+class Row(NamedTuple):
+    """One line of a table: what it is about, its values by column, each with its reasons."""
+
+    subject: str
+    values: dict[str, Effective[Any]]
+    facts: dict[str, Any]
+
+
+@click.command("show")
+@click.argument("what", type=click.Choice(["ports", "routes", "hosts", "egress"]))
+@common.input_options
+@click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
+def command(
+    what: str,
+    paths: tuple[str, ...],
+    namespace: str | None,
+    config_file: str | None,
+    world: str | None,
+    format_: str,
+) -> None:
+    """Print the effective policy of PATH..., with its reasons.
+
+    \b
+    ports    the mTLS mode of every inbound port, and whether the workload has a proxy
+    routes   timeout and retries of every http route, and whether it generates
+    hosts    which VirtualService and which DestinationRules a host's clients get
+    egress   what may leave the mesh, by namespace
+    """
+    paths = paths or (".",)
+    with common.usage_errors():
+        given = common.read(paths, common.load_config(paths, config_file, world), namespace)
+    for failure in given.failures:
+        line = f":{failure.line}" if failure.line else ""
+        click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
+    rows: Callable[[Mesh], Iterator[Row]] = {"ports": _ports, "routes": _routes, "hosts": _hosts, "egress": _egress}[
+        what
+    ]
+    variants = [(label, list(rows(mesh))) for label, mesh in zip(given.variants, given.meshes, strict=True)]
+    if format_ == "json":
+        _write_json(what, variants)
+    else:
+        _write_table(what, variants)
+    sys.exit(3 if given.failures else 0)
+
+
+def _ports(mesh: Mesh) -> Iterator[Row]:
+    for port in mesh.ports:
+        yield Row(str(port), {"mtls": port.mtls, "proxy": port.workload.data_plane}, _port_facts(port))
+
+
+def _port_facts(port: Port) -> dict[str, Any]:
+    return {
+        "workload": str(port.workload),
+        "port": port.number,
+        "name": port.name,
+        "services": [f"{service.namespace}/{service.name}:{exposed.number}" for service, exposed in port.services],
+        "captured": port.captured,
+        "plaintextUse": port.plaintext_use.value if port.plaintext_use else None,
+    }
+
+
+def _routes(mesh: Mesh) -> Iterator[Row]:
+    for route in mesh.routes:
+        values: dict[str, Effective[Any]] = {
+            "timeout": route.timeout,
+            **_retry_values(route.retries),
+            "generation": route.generation,
+            "protocol": route.protocol,
+        }
+        yield Row(str(route), values, _route_facts(route))
+
+
+def _retry_values(retries: Retries) -> dict[str, Effective[Any]]:
+    if retries.attempts.value == 0:
+        return {"attempts": retries.attempts}
+    return {"attempts": retries.attempts, "retryOn": retries.conditions, "perTryTimeout": retries.per_try_timeout}
+
+
+def _route_facts(route: Route) -> dict[str, Any]:
+    return {
+        "virtualService": f"{route.resource.namespace}/{route.resource.name}",
+        "path": route.location.pointer,
+        "name": route.name,
+        "hosts": list(route.hosts),
+        "mesh": route.mesh,
+        "destinations": [{"host": d.host, "port": d.port, "subset": d.subset} for d in route.destinations],
+    }
+
+
+def _hosts(mesh: Mesh) -> Iterator[Row]:
+    """Per host one row for each group of client namespaces that get the same."""
+    for host in mesh.hosts:
+        groups: dict[Any, tuple[list[str], dict[str, Effective[Any]]]] = {}
+        for client in (*mesh.inventory.namespaces, "(any other)"):
+            values = _for_client(mesh, client, host)
+            key = tuple((name, value.value, [c.value for c in value.candidates]) for name, value in values.items())
+            groups.setdefault(repr(key), ([], values))[0].append(client)
+        for clients, values in groups.values():
+            yield Row(host.name, values, {"host": host.name, "clients": clients})
+
+
+def _for_client(mesh: Mesh, client: str, host: Host) -> dict[str, Effective[Any]]:
+    claim = mesh.virtual_service(client, host)
+    rule = mesh.destination_rule(client, host)
+    return {
+        "virtualService": _named(claim, lambda found: f"{found.resource.namespace}/{found.resource.name}"),
+        "destinationRule": _named(rule, lambda found: " + ".join(f"{r.namespace}/{r.name}" for r in found.rules)),
+    }
+
+
+def _named(value: Effective[Any], name: Callable[[Any], str]) -> Effective[str | None]:
+    candidates = tuple(_named(candidate, name) for candidate in value.candidates)
+    return Effective(None if value.value is None else name(value.value), value.because, candidates)
+
+
+def _egress(mesh: Mesh) -> Iterator[Row]:
+    for egress in mesh.egress:
+        values: dict[str, Effective[Any]] = {"posture": egress.posture}
+        if egress.limited:
+            values["networkPolicy"] = Effective("limited", (egress.limited,))
+        yield Row(egress.namespace, values, _egress_facts(egress))
+
+
+def _egress_facts(egress: Egress) -> dict[str, Any]:
+    return {
+        "namespace": egress.namespace,
+        "workloads": [str(workload) for workload in egress.workloads],
+        "approvedHosts": list(egress.hosts),
+        "internal": [str(workload) for workload in egress.internal],
+    }
+
+
+def _text(value: Any, column: str) -> str:
+    """A value as people read it; durations are in milliseconds in the model."""
+    if column in ("timeout", "perTryTimeout") and isinstance(value, int):
+        return f"{value / 1000:g}s"
+    if value is None:
+        return "none"
+    if isinstance(value, tuple):
+        return ",".join(map(str, value)) or "none"
+    return str(getattr(value, "value", value))
+
+
+def _write_table(what: str, variants: list[tuple[str, list[Row]]]) -> None:
+    """One line per subject, its reasons below it."""
+    columns = COLUMNS[what]
+    for label, rows in variants:
+        if len(variants) > 1:
+            click.echo(printable(f"# variant {label}"))
+        lines = [(row.subject, *(_cell(row, column) for column in columns)) for row in rows]
+        header = (what.upper(), *(column.upper() for column in columns))
+        widths = [max(map(len, cells)) for cells in zip(header, *lines, strict=True)]
+        click.echo(_aligned(header, widths))
+        for row, line in zip(rows, lines, strict=True):
+            click.echo(printable(_aligned(line, widths)))
+            if clients := row.facts.get("clients"):
+                click.echo(printable(f"    for clients in {', '.join(clients)}"))
+            for column, value in row.values.items():
+                for reason in value.because:
+                    click.echo(printable(f"    {column}: {_reason(reason)}"))
+
+
+def _cell(row: Row, column: str) -> str:
+    text = _outcomes(row.values[column], column) if column in row.values else "-"
+    return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
+
+
+def _aligned(cells: Sequence[str], widths: Sequence[int]) -> str:
+    return "  ".join(cell.ljust(width) for cell, width in zip(cells, widths, strict=True)).rstrip()
+
+
+def _outcomes(value: Effective[Any], column: str) -> str:
+    if not value.candidates:
+        return _text(value.value, column)
+    return " | ".join(_text(candidate.value, column) for candidate in value.candidates)
+
+
+def _reason(reason: Reason) -> str:
+    where = f"  {reason.location.file}:{reason.location.span.start_line}" if reason.location else ""
+    return f"{reason.text}{where}"
+
+
+def _write_json(what: str, variants: list[tuple[str, list[Row]]]) -> None:
+    import json
+
+    content = [{"variant": label, what: [_plain(row) for row in rows]} for label, rows in variants]
+    click.echo(json.dumps(content, indent=2))
+
+
+def _plain(row: Row) -> dict[str, Any]:
+    return row.facts | {column: _effective(value) for column, value in row.values.items()}
+
+
+def _effective(value: Effective[Any]) -> dict[str, Any]:
+    content: dict[str, Any] = {"value": _value(value.value), "because": [_plain_reason(r) for r in value.because]}
+    if value.candidates:
+        content["candidates"] = [_value(candidate.value) for candidate in value.candidates]
+    return content
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
+    return getattr(value, "value", value)
+
+
+def _plain_reason(reason: Reason) -> dict[str, Any]:
+    where = reason.location
+    place = {"file": where.file, "line": where.span.start_line, "path": where.pointer} if where else None
+    return {"text": reason.text, "basis": reason.basis.value, "location": place}

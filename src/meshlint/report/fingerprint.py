@@ -1,0 +1,86 @@
+"""Fingerprints: names of findings that stay the same while lines move."""
+
+from __future__ import annotations
+
+import re
+import struct
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from itertools import accumulate
+
+from ..finding import Finding
+from .report import Report, in_order
+
+BLOCK = 100
+FACTOR = 37
+WORD = 1 << 64
+END_OF_FILE = 0xFFFF
+LINE_FEED = 0x0A
+
+
+def fingerprinted(report: Report) -> Report:
+    """The report with the fingerprints of its findings; what is hidden or suppressed counts, so that names stay."""
+    kept = in_order([*report.findings, *report.hidden, *(entry.finding for entry in report.suppressed)])
+    names = {
+        id(f): name for group in (kept, report.superseded) for f, name in zip(group, fingerprints(group), strict=True)
+    }
+
+    def named(finding: Finding) -> Finding:
+        return finding._replace(fingerprint=names[id(finding)])
+
+    return report._replace(
+        findings=tuple(map(named, report.findings)),
+        hidden=tuple(map(named, report.hidden)),
+        suppressed=tuple(entry._replace(finding=named(entry.finding)) for entry in report.suppressed),
+        superseded=tuple(map(named, report.superseded)),
+    )
+
+
+def fingerprints(findings: Sequence[Finding]) -> list[str]:
+    """A name for each: 32 hexadecimal digits made of the rule, the resource and the path in it.
+
+    What has the same rule, resource and path (alternates of one object in several files) is numbered in the order given.
+    """
+    return list(_numbered(map(_digest, findings)))
+
+
+def line_hashes(text: str) -> list[str]:
+    """`primaryLocationLineHash` of every line, as GitHub's upload computes it (ecosystem.md §1.1), the first line first.
+
+    A line's hash is a polynomial of the 100 UTF-16 units from its start on, without spaces and tabs, reaching into the
+    lines below; the end of the file is a unit of its own, and zeros follow it.
+    """
+    units = _units(text)
+    lengths = range(len(units) - BLOCK)
+    prefixes = list(accumulate(units, lambda total, unit: (total * FACTOR + unit) % WORD, initial=0))
+    leaving = pow(FACTOR, BLOCK, WORD)
+    starts = (i for i in lengths if i == 0 or units[i - 1] == LINE_FEED)
+    hashes = ((prefixes[i + BLOCK] - leaving * prefixes[i]) % WORD for i in starts)
+    counted: Counter[int] = Counter()
+    lines = []
+    for value in hashes:
+        counted[value] += 1
+        lines.append(f"{value:x}:{counted[value]}")
+    return lines
+
+
+def _units(text: str) -> list[int]:
+    significant = re.sub(r"\r\n?", "\n", text).replace(" ", "").replace("\t", "")
+    encoded = significant.encode("utf-16-le", "surrogatepass")
+    return [*struct.unpack(f"<{len(encoded) // 2}H", encoded), END_OF_FILE, *[0] * BLOCK]
+
+
+def _digest(finding: Finding) -> str:
+    import hashlib
+
+    resource = finding.resource
+    names = (resource.kind, resource.namespace, resource.name) if resource else ("", "", "")
+    text = "|".join((finding.rule.id, *names, finding.location.pointer))
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def _numbered(names: Iterator[str]) -> Iterator[str]:
+    counted: Counter[str] = Counter()
+    for name in names:
+        counted[name] += 1
+        yield name if counted[name] == 1 else f"{name}:{counted[name]}"

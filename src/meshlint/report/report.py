@@ -1,0 +1,75 @@
+"""The outcome of a run: what was found, what was left out and why, what could not be checked, what was looked at."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..finding import Finding, Severity
+from ..source.document import Failure, Span
+
+
+class Suppressed(NamedTuple):
+    """A finding that the input asks not to show: the reason it gives, and where (1-based line) it asks."""
+
+    finding: Finding
+    reason: str
+    file: str
+    line: int
+
+
+class Summary(NamedTuple):
+    """What was looked at, so that silence is credible.
+
+    `ignored` counts documents that are no Kubernetes objects or of kinds unknown to meshlint; `helm` names templates that
+    were skipped; `variants` has a label for each, so one for an input without collisions; `assumed` are sentences;
+    `hidden_hint` is the input that would decide most of the hidden findings.
+    """
+
+    files: int = 0
+    documents: int = 0
+    ignored: int = 0
+    helm: tuple[str, ...] = ()
+    resources: int = 0
+    variants: tuple[str, ...] = ()
+    routes: int = 0
+    ports: int = 0
+    assumed: tuple[str, ...] = ()
+    hidden_hint: str | None = None
+
+
+class Report(NamedTuple):
+    """Everything there is to tell. `findings` are shown; `hidden` are below the thresholds of confidence or audience."""
+
+    findings: tuple[Finding, ...] = ()
+    hidden: tuple[Finding, ...] = ()
+    suppressed: tuple[Suppressed, ...] = ()
+    superseded: tuple[Finding, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    summary: Summary = Summary()
+
+
+def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by file, position, rule and message."""
+    return tuple(sorted(findings, key=_order))
+
+
+def hidden_hint(findings: Iterable[Finding]) -> str | None:
+    """The missing input that most of some findings name; None where none names any."""
+    named = Counter(finding.missing for finding in findings if finding.missing)
+    return min(named, key=lambda missing: (-named[missing], missing)) if named else None
+
+
+def failing(report: Report, fail_on: Severity | None) -> tuple[Finding, ...]:
+    """The shown findings that fail the run: those at or above `fail_on`; None lets every finding pass."""
+    return tuple(f for f in report.findings if fail_on is not None and f.severity >= fail_on)
+
+
+def exit_code(report: Report, fail_on: Severity | None) -> int:
+    """3 when something could not be checked, else 1 when a finding fails the run, else 0."""
+    if report.failures:
+        return 3
+    return 1 if failing(report, fail_on) else 0
+
+
+def _order(finding: Finding) -> tuple[str, Span, str, str]:
+    return (*finding.location.order(), finding.rule.id, finding.message)

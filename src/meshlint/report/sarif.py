@@ -1,0 +1,204 @@
+"""The report as SARIF 2.1.0, for code scanning.
+
+Built from sarif-om's classes and walked here: the serialiser that goes with them leaves out every value that equals a
+default, `level: warning` among them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, TextIO
+from urllib.parse import quote
+
+import sarif_om as om
+
+from .. import __version__
+from ..finding import Confidence, Finding, RuleInfo, Severity
+from ..source.document import Failure, Location, Mark
+from .fingerprint import fingerprinted, line_hashes
+from .printable import printable
+from .report import Report, Suppressed
+
+SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+HOME = "https://github.com/meshlint/meshlint"
+ROOT = "%SRCROOT%"
+
+_LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
+_SECURITY = {Severity.ERROR: "8.0", Severity.WARNING: "5.5", Severity.INFO: "2.0"}
+_PROBLEM = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "recommendation"}
+_PRECISION = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
+
+
+def write(report: Report, out: TextIO, *, rules: Sequence[RuleInfo], root: Path, show_suppressed: bool = False) -> None:
+    """Writes one run. `rules` are those that ran; `root` is where URIs are relative to, the root of the repository.
+
+    It is ASCII, so that no stream can spoil it.
+    """
+    report = fingerprinted(report)
+    writer = _Writer(rules, root)
+    results = [writer.result(finding) for finding in report.findings]
+    if show_suppressed:
+        results += [writer.suppressed(entry) for entry in report.suppressed]
+    run = om.Run(
+        tool=om.Tool(driver=writer.driver()),
+        results=results,
+        column_kind="unicodeCodePoints",
+        original_uri_base_ids={ROOT: om.ArtifactLocation(description=om.Message(text="The root of the repository"))},
+        invocations=[writer.invocation(report.failures)],
+    )
+    log = om.SarifLog(version="2.1.0", schema_uri=SCHEMA, runs=[run])
+    json.dump(plain(log), out, indent=2)
+    out.write("\n")
+
+
+def plain(value: Any) -> Any:
+    """An object of sarif-om as JSON data; None and the -1 that stands for "not given" are left out."""
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    fields = getattr(type(value), "__attrs_attrs__", None)
+    if fields is None:
+        return value
+    entries = ((field.metadata["schema_property_name"], getattr(value, field.name)) for field in fields)
+    return {name: plain(item) for name, item in entries if item is not None and not _is_unset(item)}
+
+
+def _is_unset(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and value == -1
+
+
+class _Writer:
+    def __init__(self, rules: Sequence[RuleInfo], root: Path) -> None:
+        self._rules = rules
+        self._index = {rule.id: index for index, rule in enumerate(rules)}
+        self._root = root.resolve()
+        self._artifacts: dict[str, Any] = {}
+        self._hashes: dict[str, list[str]] = {}
+
+    def driver(self) -> Any:
+        return om.ToolComponent(
+            name="meshlint",
+            full_name=f"meshlint {__version__}",
+            version=__version__,
+            semantic_version=__version__,
+            information_uri=HOME,
+            rules=[_rule(rule) for rule in self._rules],
+        )
+
+    def result(self, finding: Finding) -> Any:
+        related = [self._location(r.location, r.message or "see also") for r in finding.related]
+        notes = [om.Location(message=om.Message(text=_plain_text(note))) for note in finding.notes]
+        for index, location in enumerate([*related, *notes], 1):
+            location.id = index
+        return om.Result(
+            rule_id=finding.rule.id,
+            rule_index=self._index[finding.rule.id],
+            level=_LEVELS[finding.severity],
+            kind="fail",
+            message=om.Message(text=_linked(finding)),
+            locations=[self._located(finding)],
+            related_locations=[*related, *notes] or None,
+            partial_fingerprints={
+                "primaryLocationLineHash": self._line_hash(finding.location),
+                "meshlint/v1": finding.fingerprint,
+            },
+            properties={"confidence": str(finding.confidence), "audience": str(finding.audience)},
+        )
+
+    def suppressed(self, entry: Suppressed) -> Any:
+        result = self.result(entry.finding)
+        result.suppressions = [om.Suppression(kind="inSource", justification=printable(entry.reason) or None)]
+        result.suppressions[0].state = None
+        return result
+
+    def invocation(self, failures: Sequence[Failure]) -> Any:
+        notifications = [
+            om.Notification(
+                level="error",
+                message=om.Message(text=_plain_text(failure.message)),
+                descriptor=om.ReportingDescriptorReference(id=failure.kind),
+                locations=None if failure.kind == "rule" else [self._file(failure)],
+            )
+            for failure in failures
+        ]
+        return om.Invocation(execution_successful=not failures, tool_execution_notifications=notifications or None)
+
+    def _located(self, finding: Finding) -> Any:
+        location = self._location(finding.location, None)
+        path = finding.location.pointer
+        if finding.resource:
+            name = _plain_text(str(finding.resource))
+            location.logical_locations = [om.LogicalLocation(fully_qualified_name=f"{name} {path}".strip())]
+        return location
+
+    def _location(self, place: Location | Mark, message: str | None) -> Any:
+        span = place.span
+        region = om.Region(
+            start_line=span.start_line,
+            start_column=span.start_column,
+            end_line=span.end_line,
+            end_column=span.end_column,
+        )
+        physical = om.PhysicalLocation(artifact_location=self._artifact(place.file), region=region)
+        return om.Location(
+            physical_location=physical, message=om.Message(text=_plain_text(message)) if message else None
+        )
+
+    def _file(self, failure: Failure) -> Any:
+        region = om.Region(start_line=failure.line) if failure.line else None
+        return om.Location(
+            physical_location=om.PhysicalLocation(artifact_location=self._artifact(failure.file), region=region)
+        )
+
+    def _artifact(self, file: str) -> Any:
+        """Relative to the root of the repository; a file outside it has its own, absolute URI."""
+        if file == "<stdin>":
+            return om.ArtifactLocation(uri="stdin")
+        if file not in self._artifacts:
+            path = Path(file).resolve()
+            if path.is_relative_to(self._root):
+                uri = quote(path.relative_to(self._root).as_posix(), errors="surrogateescape")
+                self._artifacts[file] = om.ArtifactLocation(uri=uri, uri_base_id=ROOT)
+            else:
+                self._artifacts[file] = om.ArtifactLocation(uri=path.as_uri())
+        return self._artifacts[file]
+
+    def _line_hash(self, place: Location | Mark) -> str:
+        if place.file not in self._hashes:
+            self._hashes[place.file] = line_hashes(place.source.text)
+        return self._hashes[place.file][place.span.start_line - 1]
+
+
+def _linked(finding: Finding) -> str:
+    """The message with a link to every related place: GitHub shows only those that the message links."""
+    links = [f"[{_plain_text(r.message) or 'see also'}]({index})" for index, r in enumerate(finding.related, 1)]
+    return "\n".join([_plain_text(finding.message), *(f"- {link}" for link in links)])
+
+
+def _rule(rule: RuleInfo) -> Any:
+    properties: dict[str, Any] = {
+        "precision": _PRECISION[rule.confidence],
+        "tags": [rule.category, *rule.meshes, *(["security"] if rule.security else [])],
+    }
+    if rule.security:
+        properties["security-severity"] = _SECURITY[rule.severity]
+    else:
+        properties["problem.severity"] = _PROBLEM[rule.severity]
+    help_text = rule.readme or rule.remediation
+    return om.ReportingDescriptor(
+        id=rule.id,
+        name=rule.title,
+        short_description=om.MultiformatMessageString(text=rule.title),
+        full_description=om.MultiformatMessageString(text=f"{rule.title}. {rule.remediation}"[:1000]),
+        help=om.MultiformatMessageString(text=help_text, markdown=help_text),
+        default_configuration=om.ReportingConfiguration(level=_LEVELS[rule.severity]),
+        properties=properties,
+    )
+
+
+def _plain_text(text: str) -> str:
+    """Text for a message: nothing that steers a terminal, no links (SARIF 3.11.6) but those made here."""
+    return printable(text).replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]")

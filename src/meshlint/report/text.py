@@ -1,0 +1,243 @@
+"""The report for people, in the manner of compilers: the line, a caret under the exact span, the reasons, the remedy."""
+
+from __future__ import annotations
+
+import textwrap
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, TextIO
+
+from ..finding import Confidence, Finding, Severity
+from ..source.document import Location, Mark
+from .excerpt import excerpt
+from .printable import printable
+from .report import Report
+
+Styled = tuple[str, str]
+"""Text and its style: a severity, "place", "gutter", "bold" or nothing."""
+
+SHOWN = 3
+"""After so many findings of one rule and cause the rest is only counted."""
+
+REASONS = 5
+_STYLES = {
+    "error": "bold red",
+    "warning": "bold yellow",
+    "info": "bold cyan",
+    "place": "blue",
+    "gutter": "blue",
+    "bold": "bold",
+}
+
+
+class Printer:
+    """Writes styled lines; only with colour is rich needed."""
+
+    def __init__(self, out: TextIO, *, color: bool, width: int) -> None:
+        self._out = out
+        self._console = _console(out) if color else None
+        self.width = max(width, 40)
+
+    def line(self, *parts: Styled) -> None:
+        """Writes one line; nothing in it can steer a terminal."""
+        safe = [(printable(text), style) for text, style in parts]
+        if self._console is None:
+            self._out.write("".join(text for text, _ in safe).rstrip() + "\n")
+            return
+        from rich.text import Text
+
+        self._console.print(Text.assemble(*((text, _STYLES.get(style, "")) for text, style in safe)))
+
+
+def _console(out: TextIO) -> Any:
+    """A console that obeys its caller, not the environment."""
+    from rich.console import Console
+
+    return Console(
+        file=out, force_terminal=True, color_system="standard", no_color=False, highlight=False, soft_wrap=True
+    )
+
+
+def write_findings(report: Report, printer: Printer, *, show_suppressed: bool = False) -> None:
+    """Every finding in full, until a rule and cause repeat."""
+    alike: dict[tuple[str, str], list[Finding]] = {}
+    for finding in report.findings:
+        group = alike.setdefault((finding.rule.id, finding.cause), [])
+        group.append(finding)
+        if len(group) <= SHOWN:
+            _full(finding, printer)
+    for group in alike.values():
+        _rest(group[SHOWN:], printer)
+    if show_suppressed:
+        _set_aside(report, printer)
+
+
+def _rest(findings: Sequence[Finding], printer: Printer) -> None:
+    """How many more there are of a rule and cause, and where the first of them stand."""
+    if not findings:
+        return
+    places = [_place(finding.location) for finding in findings]
+    where = ", ".join([*places[:SHOWN], *(["…"] if len(places) > SHOWN else [])])
+    _wrapped(printer, (f"… and {len(findings)} more like this ", "bold"), f"[{findings[0].rule.id}]: {where}")
+    printer.line()
+
+
+def _set_aside(report: Report, printer: Printer) -> None:
+    for entry in report.suppressed:
+        said = f"{entry.reason or 'no reason given'} ({entry.file}:{entry.line})"
+        _wrapped(printer, (f"suppressed[{entry.finding.rule.id}]: ", "bold"), said)
+        printer.line((f"  --> {_place(entry.finding.location)}", "place"))
+    for finding in report.superseded:
+        _wrapped(printer, (f"superseded[{finding.rule.id}]: ", "bold"), finding.message)
+        printer.line((f"  --> {_place(finding.location)}", "place"))
+
+
+def write_concise(report: Report, printer: Printer) -> None:
+    """One line per finding."""
+    for finding in report.findings:
+        printer.line(
+            (f"{_place(finding.location)}: ", "place"),
+            (str(finding.severity), str(finding.severity)),
+            (f"[{finding.rule.id}] {finding.message}", ""),
+        )
+
+
+def write_summary(report: Report, printer: Printer, *, paths: str = ".") -> None:
+    """What was looked at, assumed, hidden and not checked, and what to do next (`paths` as a shell wants them)."""
+    for failure in report.failures:
+        line = f":{failure.line}" if failure.line else ""
+        _wrapped(printer, ("not checked: ", "error"), f"{failure.file}{line}: {failure.message}")
+    for text in _sentences(report):
+        for paragraph in text.split("\n"):
+            _wrapped(printer, ("", ""), paragraph)
+    printer.line(("Next: ", "bold"), (_next(report, paths), ""))
+
+
+def _sentences(report: Report) -> Iterator[str]:
+    summary = report.summary
+    ignored = f" ({summary.ignored} of them nothing that meshlint reads)" if summary.ignored else ""
+    looked = [_count(summary.resources, "resource"), _count(summary.routes, "route"), _count(summary.ports, "port")]
+    yield f"Checked {_count(summary.files, 'file')}, {_count(summary.documents, 'document')}{ignored}: {', '.join(looked)}."
+    if len(summary.variants) > 1:
+        yield f"The same objects are defined differently, so {len(summary.variants)} variants were checked: {'; '.join(summary.variants)}."
+    if summary.assumed:
+        yield f"Assumed: {'; '.join(line.rstrip('.') for line in summary.assumed)}."
+    if summary.helm:
+        names = ", ".join(summary.helm[:3]) + (", …" if len(summary.helm) > 3 else "")
+        yield f"Skipped {_count(len(summary.helm), 'Helm template')} ({names});\nrender it: helm template … | meshlint check -"
+    yield f"{_found(report)}{_left_out(report)}."
+    if report.hidden:
+        hint = f"; {summary.hidden_hint} would decide most of them" if summary.hidden_hint else ""
+        yield f"{len(report.hidden)} more hidden, of lower confidence or for another audience{hint}."
+
+
+def _found(report: Report) -> str:
+    if not report.findings:
+        return "Nothing found"
+    counts = Counter(finding.severity for finding in report.findings)
+    parts = [_count(counts[severity], str(severity)) for severity in sorted(Severity, reverse=True) if counts[severity]]
+    return f"Found {', '.join(parts)}"
+
+
+def _left_out(report: Report) -> str:
+    parts = [
+        f"{len(report.suppressed)} suppressed" if report.suppressed else "",
+        f"{len(report.superseded)} superseded by another" if report.superseded else "",
+    ]
+    text = ", ".join(part for part in parts if part)
+    return f" ({text}: --show-suppressed lists them)" if text else ""
+
+
+def _next(report: Report, paths: str) -> str:
+    if report.findings:
+        worst = max(report.findings, key=lambda f: (f.severity, f.confidence))
+        return f"meshlint explain {worst.rule.id}"
+    if report.hidden:
+        return f"meshlint check --min-confidence low --audience auditor {paths}"
+    return f"meshlint show ports {paths}"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 or noun == 'info' else 's'}"
+
+
+def _full(finding: Finding, printer: Printer) -> None:
+    severity = str(finding.severity)
+    _wrapped(printer, (f"{severity}[{finding.rule.id}]: ", severity), finding.message)
+    _heading(finding, printer)
+    _snippet(finding.location, "^", severity, printer)
+    for related in finding.related[:REASONS]:
+        _wrapped(printer, ("note: ", "bold"), related.message or "see also")
+        printer.line((f"  --> {_place(related.location)}", "place"))
+        _snippet(related.location, "-", "gutter", printer)
+    more = len(finding.related) - REASONS
+    if more > 0:
+        _equals(printer, f"note: and {_count(more, 'more place')} (--format json lists them all)")
+    for note in finding.notes:
+        _equals(printer, f"note: {note}")
+    if finding.confidence < Confidence.HIGH:
+        decides = f"; {finding.missing} would decide it" if finding.missing else ""
+        _equals(printer, f"confidence: {finding.confidence}{decides}")
+    _equals(printer, f"help: {finding.rule.remediation}")
+    printer.line()
+
+
+def _equals(printer: Printer, text: str) -> None:
+    """What belongs to a finding and has no place."""
+    _wrapped(printer, ("   = ", "gutter"), text)
+
+
+def _heading(finding: Finding, printer: Printer) -> None:
+    """The place, and the object and path on the same line where there is room."""
+    arrow = f"  --> {_place(finding.location)}"
+    named = [part for part in (str(finding.resource or ""), finding.location.pointer) if part]
+    within = printable("  ".join(named))
+    if not within or len(arrow) + 2 + len(within) <= printer.width:
+        printer.line((arrow, "place"), (f"  {within}", ""))
+        return
+    printer.line((arrow, "place"))
+    for part in [within] if len(within) + 6 <= printer.width else named:
+        printer.line((f"      {part}", ""))
+
+
+def _place(location: Location | Mark) -> str:
+    return f"{location.file}:{location.span.start_line}:{location.span.start_column}"
+
+
+def _snippet(location: Location | Mark, mark: str, style: str, printer: Printer) -> None:
+    span = location.span
+    number = str(span.start_line)
+    blank = " " * len(number)
+    line = _source_line(location)
+    shown, column, cells = excerpt(line, span.start_column - 1, span.end_column - 1, printer.width - len(number) - 3)
+    printer.line((f"{blank} |", "gutter"))
+    printer.line((f"{number} | ", "gutter"), (shown, ""))
+    printer.line((f"{blank} | ", "gutter"), (" " * column, ""), (mark * cells, style))
+
+
+def _source_line(location: Location | Mark) -> str:
+    text = location.source.text
+    start = 0
+    for _ in range(location.span.start_line - 1):
+        start = text.index("\n", start) + 1
+    end = text.find("\n", start)
+    return text[start : end if end >= 0 else len(text)].rstrip("\r")
+
+
+def _wrapped(printer: Printer, head: Styled, text: str) -> None:
+    """A paragraph that begins with a styled head; later lines are indented below it.
+
+    Escapes are made before the lines, so that they fit; line ends of the text are spaces.
+    """
+    first, _ = head
+    lines = textwrap.wrap(
+        printable(" ".join(text.split())),
+        printer.width,
+        initial_indent=" " * len(first),
+        subsequent_indent=" " * (5 if first.strip() == "=" else 2 if first else 0),
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
+    printer.line(head, (lines[0][len(first) :] if lines else "", ""))
+    for line in lines[1:]:
+        printer.line((line, ""))

@@ -1,0 +1,233 @@
+"""The examples of every rule hold, and the runner that says so notices when one does not."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from meshes import report
+
+from meshlint.cli.test import run
+from meshlint.rule import catalog
+
+FOLDERS = sorted(path.parent for path in catalog.root().glob("*/*/rule.yaml"))
+SUBJECT = catalog.root() / "mtls" / "port_mtls_without_selector"
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
+def test_examples(folder: Path) -> None:
+    outcomes = run(folder)
+    assert {outcome.example: outcome.errors for outcome in outcomes if outcome.errors} == {}
+
+
+@pytest.fixture
+def rule(tmp_path: Path) -> Path:
+    """A copy of a rule with one bad and one good example."""
+    folder = tmp_path / "mtls" / SUBJECT.name
+    shutil.copytree(SUBJECT, folder, ignore=shutil.ignore_patterns("examples", "__pycache__"))
+    (folder / "examples").mkdir()
+    for example in ("bad_mesh.yaml", "good_selector.yaml"):
+        shutil.copy(SUBJECT / "examples" / example, folder / "examples")
+    return folder
+
+
+def errors(folder: Path) -> list[str]:
+    return [error for outcome in run(folder) for error in outcome.errors]
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text(encoding="utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def test_the_copy_is_as_it_should_be(rule: Path) -> None:
+    assert errors(rule) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "error"),
+    [
+        (
+            "{15090: {mode: PERMISSIVE}}",
+            "null",
+            "bad_mesh.yaml:10: port-mtls-without-selector was expected and not found",
+        ),
+        ("error high", "warning high", "bad_mesh.yaml:10: warning was expected, and it is error, high"),
+        ("error high", "error low", "bad_mesh.yaml:10: low was expected, and it is error, high"),
+        ("expect: port-mtls", "expect: other", "no line says `# expect: port-mtls-without-selector`"),
+    ],
+)
+def test_a_bad_example_that_differs_is_an_error(rule: Path, old: str, new: str, error: str) -> None:
+    edit(rule / "examples" / "bad_mesh.yaml", old, new)
+    assert errors(rule)[0] == error
+
+
+def test_a_finding_that_no_line_expects_is_an_error(rule: Path) -> None:
+    example = rule / "examples" / "bad_mesh.yaml"
+    text = example.read_text(encoding="utf-8")
+    again = text.replace("default", "other").partition(" # expect")[0]
+    example.write_text(f"{text}---\n{again}\n", encoding="utf-8")
+    (error,) = errors(rule)
+    assert error.startswith("bad_mesh.yaml:21: port-mtls-without-selector was found and not expected: ")
+
+
+def test_a_good_example_that_is_found_is_an_error(rule: Path) -> None:
+    edit(rule / "examples" / "good_selector.yaml", "  selector:\n    matchLabels:\n      app: model-server\n", "")
+    (error, *_) = errors(rule)
+    assert error.startswith("good_selector.yaml:19: port-mtls-without-selector was found in a good example: ")
+
+
+def test_a_good_example_must_please_every_rule(rule: Path) -> None:
+    edit(rule / "examples" / "good_selector.yaml", "    mode: STRICT\n", "    mode: STRICT\n    mode: STRICT\n")
+    assert [error.partition(" was")[0] for error in errors(rule)] == [
+        "good_selector.yaml:10: duplicate-key",
+        "good_selector.yaml:23: duplicate-key",
+    ]
+
+
+@pytest.mark.parametrize("sort", ["bad", "good"])
+def test_a_rule_needs_examples_of_both_sorts(rule: Path, sort: str) -> None:
+    next((rule / "examples").glob(f"{sort}*")).unlink()
+    assert errors(rule) == [f"there is no {sort} example"]
+
+
+MESSAGES = [
+    (
+        "mtls/port_accepts_plaintext/examples/bad_workload_port.yaml:31",
+        "Plaintext is accepted on ai-inference/llama:8000: the effective mTLS mode is PERMISSIVE (PeerAuthentication "
+        "ai-inference/llama sets PERMISSIVE for port 8000), so any pod that can reach it may call without an identity.",
+    ),
+    (
+        "mtls/port_accepts_plaintext/examples/bad_default.yaml:14",
+        "Plaintext is accepted on the ports of namespace search and the ports of namespace shop: the effective mTLS mode "
+        "is PERMISSIVE (Istio's default, which no PeerAuthentication of the input changes), so any pod that can reach it "
+        "may call without an identity.",
+    ),
+    (
+        "mtls/mtls_disabled_on_port/examples/bad_mesh.yaml:9",
+        "Only plaintext is accepted on shop/cart:8080 and billing/ledger:8080: PeerAuthentication istio-system/default "
+        "sets DISABLE for the whole mesh, so callers are neither encrypted nor identified, and rules about identities "
+        "never match there.",
+    ),
+    (
+        "mtls/port_mtls_without_selector/examples/bad_namespace.yaml:10",
+        "PeerAuthentication ai-inference/default is rejected at admission, because portLevelMtls needs a selector; where "
+        "it is stored already its port settings are ignored, and the mode of port 9090 and port 8080 stays STRICT.",
+    ),
+    (
+        "mtls/port_mtls_without_selector/examples/bad_empty_map.yaml:10",
+        "PeerAuthentication shop/default is rejected at admission, because portLevelMtls needs a selector; where it is "
+        "stored already its port settings are ignored, and the mode of all ports stays STRICT.",
+    ),
+    (
+        "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:22",
+        "`/v2/models/*/infer` matches only a literal asterisk, so the requests that paths is meant for are refused.",
+    ),
+    (
+        "authorization/path_wildcard_matched_literally/examples/bad_deny.yaml:13",
+        "`/v2/repository/models/*/load` matches only a literal asterisk, so the requests that paths is meant for are "
+        "never denied.",
+    ),
+    (
+        "authorization/path_wildcard_matched_literally/examples/bad_deny.yaml:30",
+        "`/models/*/health` matches only a literal asterisk, so the requests that notPaths is meant for are not "
+        "excepted, and are denied.",
+    ),
+    (
+        "authorization/path_wildcard_matched_literally/examples/bad_conditions.yaml:35",
+        "`team-*-readonly` matches only a literal asterisk, so the requests that notValues is meant for are not "
+        "excepted, and are admitted.",
+    ),
+    (
+        "retries/retry_on_generation_route/examples/bad_repeats_work.yaml:19",
+        "A request to a generating model that fails on 5xx and reset before its answer begins is sent up to 3 more times "
+        "(ai-inference/llama http[0] (chat)), so an answer that was already being computed is computed again.",
+    ),
+    (
+        "retries/retry_on_generation_route/examples/bad_repeats_refusals.yaml:18",
+        "A request to a generating model that fails on 503 and 429 before its answer begins is sent up to 3 more times "
+        "(ai-inference/mistral http[0]), so an overloaded model gets up to 4 times the requests.",
+    ),
+    (
+        "retries/retry_on_generation_route/examples/bad_mesh_default.yaml:11",
+        "A request to a generating model that fails on 5xx before its answer begins is sent up to 2 more times "
+        "(ai-inference/llama http[0] and ai-inference/llama http[1]), so an answer that was already being computed is "
+        "computed again.",
+    ),
+    (
+        "retries/retries_outlast_timeout/examples/bad_attempts.yaml:28",
+        "shop/cart http[1] (write) asks for 2 tries of 1.5s in a timeout of 2.5s: at most 1 can run to their end, the "
+        "rest are cut short or never start.",
+    ),
+    (
+        "timeouts/timeout_cuts_streaming_response/examples/bad_longer_minimum/routes.yaml:16",
+        "ai-inference/llama http[0] leads to a generating model, and the proxy cuts every response after 300s, also in "
+        "the middle of a stream; the accepted minimum (option min) is 10m.",
+    ),
+    (
+        "routing/virtualservice_shadowed_by_another/examples/bad_tie.yaml:9",
+        "For llama.ai-inference.svc.cluster.local sidecars use only one of VirtualService ai-inference/llama-canary and "
+        "VirtualService ai-inference/llama-streaming, the older one, which manifests cannot tell; the routes of the "
+        "other never take effect.",
+    ),
+    (
+        "routing/virtualservice_shadowed_by_another/examples/bad_private_first.yaml:23",
+        "For cart.shop.svc.cluster.local sidecars use VirtualService agents/cart-override and not VirtualService shop/cart, "
+        "since clients in agents look first at what is private to the namespace; the routes of the other never take effect "
+        "for clients in agents.",
+    ),
+    (
+        "destinations/destinationrule_policy_dropped_in_merge/examples/bad_three_policies.yaml:34",
+        "DestinationRule ai-inference/llama-pool, DestinationRule ai-inference/llama-breaker and DestinationRule "
+        "ai-inference/llama-locality describe the same host llama.ai-inference.svc.cluster.local, and Istio keeps the "
+        "trafficPolicy of only one, the oldest, as a whole; what the others say (connectionPool) never takes effect.",
+    ),
+    (
+        "egress/authorization_policy_does_not_restrict_egress/examples/bad_allow.yaml:13",
+        "AuthorizationPolicy agents/egress-allowlist does not limit outgoing calls: it judges requests that arrive at "
+        "agents/planner by their Host header, so it refuses all their normal traffic and admits any caller that sends "
+        "Host api.openai.com.",
+    ),
+    (
+        "egress/authorization_policy_does_not_restrict_egress/examples/bad_deny.yaml:15",
+        "AuthorizationPolicy agents/no-exfiltration does not limit outgoing calls: it judges requests that arrive at the "
+        "workloads of namespace agents by their Host header, so calls to these hosts go out as before.",
+    ),
+    (
+        "egress/egress_unrestricted/examples/bad_default_with_intent.yaml:16",
+        "Workloads in agents can call any host on the internet: the outbound policy is ALLOW_ANY (Istio's default, which "
+        "nothing in the input changes), so the approved hosts (api.openai.com, api.anthropic.com) are a list, not a limit.",
+    ),
+    (
+        "egress/egress_unrestricted/examples/bad_mesh_settings.yaml:11",
+        "Workloads in ai-inference and rag can call any host on the internet: the outbound policy is ALLOW_ANY "
+        "(ConfigMap istio sets outboundTrafficPolicy.mode ALLOW_ANY).",
+    ),
+    (
+        "schema/duplicate_key/examples/bad_copied_block.yaml:16",
+        "`portLevelMtls` is there twice in one mapping: the API server refuses it where it validates strictly, and else "
+        "keeps only the last one.",
+    ),
+    (
+        "suppressions/unused_suppression/examples/bad_comment.yaml:27",
+        "Nothing is found here that timeout-cut-streaming-response could suppress (there is no rule "
+        "timeout-cut-streaming-response; did you mean timeout-cuts-streaming-response?): the suppression would hide a "
+        "finding that comes later.",
+    ),
+    (
+        "suppressions/suppression_without_reason/examples/bad_comment.yaml:13",
+        "The suppression of timeout-cuts-streaming-response does not say why it is right: the next reader cannot tell "
+        "whether it still is.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("place", "message"), MESSAGES, ids=[place for place, _ in MESSAGES])
+def test_messages_say_what_happens_at_run_time(place: str, message: str) -> None:
+    path, _, line = place.partition(":")
+    file = catalog.root() / path
+    mesh = file if file.parent.name == "examples" else file.parent
+    at_the_line = [f.message for f in report(mesh).findings if f.location.span.start_line == int(line)]
+    assert message in at_the_line
