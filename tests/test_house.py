@@ -17,7 +17,7 @@ from meshlint.rule import catalog
 from meshlint.source import yaml
 from meshlint.source.document import SourceFile
 
-FOLDERS = sorted(path.parent for path in catalog.root().glob("*/*/rule.yaml"))
+FOLDERS = sorted(path.parent for path in Path(catalog.root()).glob("*/*/rule.yaml"))
 SECTIONS = ["What it means", "Why it matters", "How to fix it", "References"]
 OPTIONS = "Options"
 LINES = range(25, 61)
@@ -27,7 +27,7 @@ of_every_rule = pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: fo
 
 def options() -> Iterator[Any]:
     for folder in FOLDERS:
-        for name, option in catalog.info(folder).options.items():
+        for name, option in catalog.info(str(folder)).options.items():
             yield pytest.param(folder, name, option, id=f"{folder.name}-{name}")
 
 
@@ -51,13 +51,13 @@ def test_no_two_rules_have_one_id() -> None:
 
 
 def test_only_the_rules_about_suppressions_have_no_check() -> None:
-    without = {catalog.info(folder).id for folder in FOLDERS if not (folder / "check.py").is_file()}
+    without = {catalog.info(str(folder)).id for folder in FOLDERS if not (folder / "check.py").is_file()}
     assert without == {suppress.UNUSED, suppress.UNREASONED}
 
 
 @of_every_rule
 def test_the_metadata_is_valid(folder: Path) -> None:
-    schema = json.loads((assets("schemas") / "rule.schema.json").read_text(encoding="utf-8"))
+    schema = json.loads((Path(assets("schemas")) / "rule.schema.json").read_text(encoding="utf-8"))
     metadata = yaml.parse((folder / "rule.yaml").read_text(encoding="utf-8"))
     errors = jsonschema.Draft202012Validator(schema).iter_errors(metadata)
     assert [f"{error.json_path}: {error.message}" for error in errors] == []
@@ -90,12 +90,12 @@ def shown(value: Any) -> str:
 
 @of_every_rule
 def test_the_readme_begins_with_the_title(folder: Path) -> None:
-    assert readme(folder).splitlines()[:2] == [f"# {catalog.info(folder).title}", ""]
+    assert readme(folder).splitlines()[:2] == [f"# {catalog.info(str(folder)).title}", ""]
 
 
 @of_every_rule
 def test_the_readme_has_the_sections(folder: Path) -> None:
-    expected = [*SECTIONS[:-1], OPTIONS, SECTIONS[-1]] if catalog.info(folder).options else SECTIONS
+    expected = [*SECTIONS[:-1], OPTIONS, SECTIONS[-1]] if catalog.info(str(folder)).options else SECTIONS
     assert list(sections(folder)) == expected
     assert [heading for heading, text in sections(folder).items() if not text.strip()] == []
 

@@ -11,8 +11,8 @@ from meshes import report
 from meshlint.cli.test import run
 from meshlint.rule import catalog
 
-FOLDERS = sorted(path.parent for path in catalog.root().glob("*/*/rule.yaml"))
-SUBJECT = catalog.root() / "mtls" / "port_mtls_without_selector"
+FOLDERS = sorted(path.parent for path in Path(catalog.root()).glob("*/*/rule.yaml"))
+SUBJECT = Path(catalog.root()) / "mtls" / "port_mtls_without_selector"
 
 
 @pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.name)
@@ -227,7 +227,7 @@ MESSAGES = [
 @pytest.mark.parametrize(("place", "message"), MESSAGES, ids=[place for place, _ in MESSAGES])
 def test_messages_say_what_happens_at_run_time(place: str, message: str) -> None:
     path, _, line = place.partition(":")
-    file = catalog.root() / path
+    file = Path(catalog.root()) / path
     mesh = file if file.parent.name == "examples" else file.parent
     at_the_line = [f.message for f in report(mesh).findings if f.location.span.start_line == int(line)]
     assert message in at_the_line

@@ -1,13 +1,11 @@
 """Where the files that are not code lie: beside the package in a wheel, at the top of the tree in a checkout."""
 
-from __future__ import annotations
+import os.path
 
-from pathlib import Path
-
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = os.path.dirname(os.path.realpath(__file__))
 
 
-def folder(name: str) -> Path:
+def folder(name: str) -> str:
     """The folder `rules` or `schemas`."""
-    installed = _PACKAGE / name
-    return installed if installed.is_dir() else _PACKAGE.parents[1] / name
+    installed = os.path.join(_PACKAGE, name)
+    return installed if os.path.isdir(installed) else os.path.join(os.path.dirname(os.path.dirname(_PACKAGE)), name)

@@ -1,6 +1,6 @@
 """Project settings: what `meshlint.yaml` may say, and how it is found and read."""
 
-import pathlib
+import os.path
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .assets import folder
 from .finding import Severity
 from .source.document import Document, Location, SourceFile
+from .source.files import ancestors
 
 NAME = "meshlint.yaml"
 
@@ -85,7 +86,7 @@ def load(paths: Sequence[str], explicit: str | None = None) -> Config:
 
     Looked for from the first path upwards, not beyond the root of its git repository. Raises ConfigError.
     """
-    found = pathlib.Path(explicit) if explicit else _nearest(paths)
+    found = explicit or _nearest(paths)
     return _read(found) if found else Config()
 
 
@@ -97,25 +98,26 @@ def suggestion(word: str, known: Sequence[str]) -> str:
     return f"; did you mean {close[0]}?" if close else ""
 
 
-def _nearest(paths: Sequence[str]) -> pathlib.Path | None:
+def _nearest(paths: Sequence[str]) -> str | None:
+    """As people would write it from here, where it is below the current directory."""
     first = paths[0] if paths and paths[0] != "-" else "."
-    start = pathlib.Path(first.partition("*")[0] or ".").absolute()
-    for directory in (start, *start.parents):
-        candidate = directory / NAME
-        if candidate.is_file():
-            here = pathlib.Path.cwd()
-            return candidate.relative_to(here) if candidate.is_relative_to(here) else candidate
-        if (directory / ".git").exists():
+    here = os.path.abspath(".")
+    for directory in ancestors(os.path.abspath(first.partition("*")[0] or ".")):
+        candidate = os.path.join(directory, NAME)
+        if os.path.isfile(candidate):
+            return os.path.relpath(candidate) if candidate.startswith(os.path.join(here, "")) else candidate
+        if os.path.exists(os.path.join(directory, ".git")):
             return None
     return None
 
 
-def _read(path: pathlib.Path) -> Config:
+def _read(path: str) -> Config:
     from .source import yaml
 
-    name = path.as_posix()
+    name = path.replace(os.sep, "/")
     try:
-        text = path.read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:
+            text = file.read()
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error}") from None
     loaded = yaml.load(SourceFile(name, text, path))
@@ -139,7 +141,8 @@ def _validate(document: Document) -> None:
 
     for duplicate in document.duplicates:
         raise ConfigError(document.file.name, *duplicate.again[:2], f"the key {duplicate.path[-1]} is there twice")
-    schema = json.loads((folder("schemas") / "config.schema.json").read_text(encoding="utf-8"))
+    with open(os.path.join(folder("schemas"), "config.schema.json"), encoding="utf-8") as file:
+        schema = json.load(file)
     validator = jsonschema.Draft202012Validator(schema)
     errors = sorted(validator.iter_errors(document.data), key=lambda error: (len(error.path), str(error.path)))
     for error in errors:

@@ -62,7 +62,7 @@ class Lab:
         folder.mkdir(parents=True)
         (folder / "rule.yaml").write_text(yaml)
         (folder / "check.py").write_text(HEAD + textwrap.dedent(check))
-        self.rules.append(catalog.rule(folder))
+        self.rules.append(catalog.rule(str(folder)))
 
     def judge(self, manifest: str = MANIFEST, config: Config | None = None) -> Report:
         (self.root / "mesh.yaml").write_text(manifest)

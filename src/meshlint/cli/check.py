@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import sys
-from pathlib import Path
 from typing import TextIO
 
 import click
@@ -14,6 +14,7 @@ from ..config import Config
 from ..finding import Audience, Confidence, Severity
 from ..report.report import Report, exit_code
 from ..rule import catalog
+from ..source.files import ancestors
 from . import common
 
 FORMATS = ("full", "concise", "json", "sarif")
@@ -100,7 +101,7 @@ def _write(report: Report, ids: list[str], format_: str, output: str | None, col
         _write_to(sys.stdout, report, ids, format_, color, suppressed)
         return
     try:
-        with Path(output).open("w", encoding="utf-8") as file:
+        with open(output, "w", encoding="utf-8") as file:
             _write_to(file, report, ids, format_, "never" if color == "auto" else color, suppressed)
     except OSError as error:
         common.fail(f"{output}: {error.strerror}", 2)
@@ -134,7 +135,7 @@ def _summarise(report: Report, paths: tuple[str, ...], color: str) -> None:
     text.write_summary(report, printer, paths=shlex.join(paths))
 
 
-def _root() -> Path:
+def _root() -> str:
     """The root of the repository around the current directory, else that directory."""
-    here = Path.cwd()
-    return next((directory for directory in (here, *here.parents) if (directory / ".git").exists()), here)
+    here = os.getcwd()
+    return next((d for d in ancestors(here) if os.path.exists(os.path.join(d, ".git"))), here)

@@ -41,8 +41,9 @@ def command(folders: tuple[Path, ...]) -> None:
 
 def run(folder: Path) -> list[examples.Outcome]:
     """What became of the examples of a rule folder. Raises catalog.RuleError."""
-    info = catalog.info(folder)
-    rules = [catalog.rule(folder)] if (folder / "check.py").is_file() else []
+    path = str(folder)
+    info = catalog.info(path)
+    rules = [catalog.rule(path)] if (folder / "check.py").is_file() else []
 
     def lint(example: Path, everything: bool) -> tuple[Sequence[Finding], Sequence[Failure]]:
         report = _lint(example, [] if everything else rules, info.id)

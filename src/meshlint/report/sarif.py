@@ -31,7 +31,7 @@ _PROBLEM = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO:
 _PRECISION = {Confidence.HIGH: "high", Confidence.MEDIUM: "medium", Confidence.LOW: "low"}
 
 
-def write(report: Report, out: TextIO, *, rules: Sequence[RuleInfo], root: Path, show_suppressed: bool = False) -> None:
+def write(report: Report, out: TextIO, *, rules: Sequence[RuleInfo], root: str, show_suppressed: bool = False) -> None:
     """Writes one run. `rules` are those that ran; `root` is where URIs are relative to, the root of the repository.
 
     It is ASCII, so that no stream can spoil it.
@@ -71,10 +71,10 @@ def _is_unset(value: Any) -> bool:
 
 
 class _Writer:
-    def __init__(self, rules: Sequence[RuleInfo], root: Path) -> None:
+    def __init__(self, rules: Sequence[RuleInfo], root: str) -> None:
         self._rules = rules
         self._index = {rule.id: index for index, rule in enumerate(rules)}
-        self._root = root.resolve()
+        self._root = Path(root).resolve()
         self._artifacts: dict[str, Any] = {}
         self._hashes: dict[str, list[str]] = {}
 

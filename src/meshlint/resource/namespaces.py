@@ -1,13 +1,14 @@
 """The namespace of objects that name none (term `unset namespace`)."""
 
+import os.path
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from ..source import yaml
 from ..source.document import SourceFile
+from ..source.files import ancestors
 from .resource import get
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
@@ -17,9 +18,9 @@ _LISTS = ("resources", "bases", "components")
 class Kustomization(NamedTuple):
     """What a kustomization of a directory says: a namespace, and the files and directories it is for."""
 
-    directory: Path
+    directory: str
     namespace: str | None
-    listed: tuple[Path, ...]
+    listed: tuple[str, ...]
 
 
 class Namespaces:
@@ -32,9 +33,9 @@ class Namespaces:
     def __init__(self, command_line: str | None, files: Iterable[SourceFile] = ()) -> None:
         self._command_line = command_line
         self._files = files
-        self._read: set[Path] = set()
-        self._looked_above: set[Path] = set()
-        self._directories: dict[Path, Path] = {}
+        self._read: set[str] = set()
+        self._looked_above: set[str] = set()
+        self._directories: dict[str, str] = {}
 
     def of(self, file: SourceFile) -> str | None:
         """The namespace of a file's objects that name none; None where nothing says it."""
@@ -42,61 +43,64 @@ class Namespaces:
             return self._command_line
         return self._namespace(self._absolute(file.path), frozenset())
 
-    def _absolute(self, path: Path) -> Path:
-        directory = path.parent
+    def _absolute(self, path: str) -> str:
+        directory, name = os.path.split(path)
         if directory not in self._directories:
-            self._directories[directory] = directory.resolve()
-        return self._directories[directory] / path.name
+            self._directories[directory] = os.path.realpath(directory)
+        return os.path.join(self._directories[directory], name)
 
-    def _namespace(self, path: Path, below: frozenset[Path]) -> str | None:
+    def _namespace(self, path: str, below: frozenset[str]) -> str | None:
         """The namespace that the nearest kustomization above gives a file or directory, else all that list it agree on."""
         self._look_above(path)
         listing = [k for k in self._by_entry.get(path, ()) if k.directory not in below]
-        above = [k for k in listing if k.namespace and k.directory in path.parents]
+        around = set(ancestors(os.path.dirname(path)))
+        above = [k for k in listing if k.namespace and k.directory in around]
         if above:
-            return max(above, key=lambda k: len(k.directory.parts)).namespace
+            return max(above, key=lambda k: len(k.directory)).namespace
         seen = below | {path}
         given = {k.namespace or self._namespace(k.directory, seen) for k in listing} - {None}
         return given.pop() if len(given) == 1 else None
 
     @cached_property
-    def _by_entry(self) -> dict[Path, list[Kustomization]]:
+    def _by_entry(self) -> dict[str, list[Kustomization]]:
         """The kustomizations by each file and directory they list."""
-        found: dict[Path, list[Kustomization]] = defaultdict(list)
+        found: dict[str, list[Kustomization]] = defaultdict(list)
         for file in self._files:
-            if file.path and file.path.name in _NAMES:
-                directory = self._absolute(file.path).parent
+            if file.path and os.path.basename(file.path) in _NAMES:
+                directory = os.path.dirname(self._absolute(file.path))
                 self._read.add(directory)
                 _enter(_kustomization(directory, file.text), found)
         return found
 
-    def _look_above(self, path: Path) -> None:
+    def _look_above(self, path: str) -> None:
         """Reads the kustomizations of the directories around a path that have not been read."""
         known = self._by_entry
-        for directory in path.parents:
+        for directory in ancestors(os.path.dirname(path)):
             if directory in self._looked_above:
                 break
             self._looked_above.add(directory)
-            file = next((directory / name for name in _NAMES if (directory / name).is_file()), None)
+            files = (os.path.join(directory, name) for name in _NAMES)
+            file = next(filter(os.path.isfile, files), None)
             if file and directory not in self._read:
                 _enter(_kustomization(directory, _text(file)), known)
-            if (directory / ".git").exists():
+            if os.path.exists(os.path.join(directory, ".git")):
                 break
 
 
-def _enter(kustomization: Kustomization, by_entry: dict[Path, list[Kustomization]]) -> None:
+def _enter(kustomization: Kustomization, by_entry: dict[str, list[Kustomization]]) -> None:
     for path in kustomization.listed:
         by_entry[path].append(kustomization)
 
 
-def _text(file: Path) -> str:
+def _text(path: str) -> str:
     try:
-        return file.read_text(encoding="utf-8-sig")
+        with open(path, encoding="utf-8-sig") as file:
+            return file.read()
     except (OSError, UnicodeDecodeError):
         return ""
 
 
-def _kustomization(directory: Path, text: str) -> Kustomization:
+def _kustomization(directory: str, text: str) -> Kustomization:
     """What a kustomization says; nothing where it is not YAML, which is told when it is read as a file of the input."""
     try:
         data: Any = yaml.parse(text)
@@ -104,7 +108,7 @@ def _kustomization(directory: Path, text: str) -> Kustomization:
         data = None
     namespace = get(data, "namespace")
     entries = [entry for key in _LISTS for entry in _strings(get(data, key)) if "://" not in entry]
-    listed = tuple((directory / entry).resolve() for entry in entries)
+    listed = tuple(os.path.realpath(os.path.join(directory, entry)) for entry in entries)
     return Kustomization(directory, namespace if isinstance(namespace, str) and namespace else None, listed)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from ..assets import folder
@@ -21,7 +21,7 @@ class RuleError(Exception):
     """A rule folder that is not a rule; the message names the file and what is wrong with it."""
 
 
-def root() -> Path:
+def root() -> str:
     """The folder of meshlint's own rules."""
     return folder("rules")
 
@@ -29,25 +29,33 @@ def root() -> Path:
 @cache
 def infos() -> Mapping[str, RuleInfo]:
     """Every rule of meshlint by id, sorted by category and id."""
-    found = (info(path.parent) for path in sorted(root().glob("*/*/rule.yaml")))
+    found = (info(path) for path in folders(root()))
     return {entry.id: entry for entry in found}
 
 
-def info(rule: Path) -> RuleInfo:
+def folders(root: str) -> Iterator[str]:
+    """The rule folders of a tree of categories, sorted."""
+    for category in sorted(os.listdir(root)):
+        within = os.path.join(root, category)
+        for name in sorted(os.listdir(within)) if os.path.isdir(within) else ():
+            if os.path.isfile(os.path.join(within, name, "rule.yaml")):
+                yield os.path.join(within, name)
+
+
+def info(rule: str) -> RuleInfo:
     """What the `rule.yaml` and README of a rule folder say. The folder's name is the id, its parent's the category."""
-    path = rule / "rule.yaml"
+    path = os.path.join(rule, "rule.yaml")
     try:
-        data = yaml.parse(path.read_text(encoding="utf-8"))
-        return _info(rule, data)
+        return _info(os.path.abspath(rule), yaml.parse(_text(path)))
     except (OSError, yaml.YamlError, KeyError, TypeError, ValueError, AttributeError) as error:
         raise RuleError(f"{path}: {type(error).__name__}: {error}") from error
 
 
-def _info(rule: Path, data: Mapping[str, Any]) -> RuleInfo:
-    readme = rule / "README.md"
+def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
+    readme = os.path.join(rule, "README.md")
     return RuleInfo(
-        id=rule.name.replace("_", "-"),
-        category=rule.parent.name,
+        id=os.path.basename(rule).replace("_", "-"),
+        category=os.path.basename(os.path.dirname(rule)),
         title=data["title"],
         severity=Severity[data["severity"].upper()],
         confidence=Confidence[data["confidence"].upper()],
@@ -60,33 +68,43 @@ def _info(rule: Path, data: Mapping[str, Any]) -> RuleInfo:
         supersedes=tuple(data.get("supersedes", ())),
         security=data.get("security", False),
         options=data.get("options", {}),
-        readme=readme.read_text(encoding="utf-8") if readme.is_file() else "",
+        readme=_text(readme) if os.path.isfile(readme) else "",
     )
 
 
-def rule(path: Path) -> Rule:
+def _text(path: str) -> str:
+    with open(path, encoding="utf-8") as file:
+        return file.read()
+
+
+def rule(path: str) -> Rule:
     """The rule of a folder, its check loaded."""
     return _rule(path, info(path))
 
 
-def _rule(path: Path, entry: RuleInfo) -> Rule:
+def _rule(path: str, entry: RuleInfo) -> Rule:
     check = _check(path)
     names = check.__code__.co_varnames[: check.__code__.co_argcount]
     if not names or names[0] not in check.__annotations__:
-        raise RuleError(f"{path / 'check.py'}: the first parameter of check needs a type: what the rule judges")
+        raise RuleError(f"{checks(path)}: the first parameter of check needs a type: what the rule judges")
     subject = check.__annotations__[names[0]]
     if isinstance(subject, str):
         subject = check.__globals__.get(subject, subject)
     return Rule(entry, path, subject, check, frozenset(names[1:]))
 
 
+def checks(rule: str) -> str:
+    """The file of a rule's check. What the engine itself carries out has none."""
+    return os.path.join(rule, "check.py")
+
+
 def rules(ids: Iterable[str]) -> tuple[list[Rule], list[Failure]]:
-    """These rules of meshlint, and those that cannot be loaded. What the engine itself carries out has no check."""
+    """These rules of meshlint, and those that cannot be loaded."""
     loaded: list[Rule] = []
     failures = []
     for id in ids:
-        path = root() / infos()[id].category / id.replace("-", "_")
-        if (path / "check.py").is_file():
+        path = os.path.join(root(), infos()[id].category, id.replace("-", "_"))
+        if os.path.isfile(checks(path)):
             try:
                 loaded.append(_rule(path, infos()[id]))
             except RuleError as error:
@@ -136,11 +154,11 @@ def _check_options(entry: RuleInfo, options: Mapping[str, Any], config: Config) 
         raise ConfigError.at(where, f"{entry.id}: {message}", key=bool(below))
 
 
-def _check(path: Path) -> Callable[..., Any]:
-    file = path / "check.py"
-    name = re.sub(r"\W", "_", f"meshlint_rule_{path.parent.name}_{path.name}")
+def _check(path: str) -> Callable[..., Any]:
+    file = checks(path)
+    name = "meshlint_rule_" + re.sub(r"\W", "_", os.path.basename(os.path.abspath(path)))
     spec = importlib.util.spec_from_file_location(name, file)
-    if spec is None or spec.loader is None or not file.is_file():
+    if spec is None or spec.loader is None or not os.path.isfile(file):
         raise RuleError(f"{file}: there is no check.py")
     module = importlib.util.module_from_spec(spec)
     try:

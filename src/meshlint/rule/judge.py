@@ -1,5 +1,6 @@
 """Puts the subjects of a mesh before the rules, and makes findings of what the checks say."""
 
+import os.path
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -128,8 +129,8 @@ def _weight(basis: Basis, mesh: Mesh) -> Confidence:
 def _crash(rule: Rule, subject: Any, error: Exception) -> Failure:
     import traceback
 
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(str(rule.folder))]
-    where = f"rules/{rule.info.category}/{rule.folder.name}/check.py"
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(rule.folder)]
+    where = f"rules/{rule.info.category}/{os.path.basename(rule.folder)}/check.py"
     message = f"rule {rule.info.id} failed on {subject}: {type(error).__name__}: {error}; every other rule was run; please report it"
     return Failure("rule", where, frames[-1].lineno if frames else None, message)
 

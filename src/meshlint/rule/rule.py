@@ -1,6 +1,5 @@
 """A rule, and what its check yields."""
 
-import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
@@ -56,7 +55,7 @@ class Rule(NamedTuple):
     """
 
     info: RuleInfo
-    folder: pathlib.Path
+    folder: str
     subject: type
     check: Callable[..., Iterable[Problem]]
     wants: frozenset[str]

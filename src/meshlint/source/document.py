@@ -1,6 +1,5 @@
 """A document of a source file: its data, and where every part of it stands."""
 
-import pathlib
 from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
@@ -12,7 +11,7 @@ class SourceFile(NamedTuple):
 
     name: str
     text: str
-    path: pathlib.Path | None = None
+    path: str | None = None
 
 
 class Failure(NamedTuple):

@@ -3,7 +3,6 @@
 import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from .document import Failure, SourceFile
@@ -38,18 +37,26 @@ def read(paths: Sequence[str], stdin: Callable[[], str]) -> Reading:
     if STDIN in paths:
         outcomes["<stdin>"] = SourceFile("<stdin>", stdin().removeprefix("\ufeff"))
     for found in _once(sorted({path for given in paths if given != STDIN for path in _expand(given)})):
-        outcomes[found.as_posix()] = _read(found, found.as_posix())
+        name = found.replace(os.sep, "/")
+        outcomes[name] = _read(found, name)
     read_ = [outcomes[name] for name in sorted(outcomes)]
     files = tuple(outcome for outcome in read_ if isinstance(outcome, SourceFile))
     return Reading(files, tuple(outcome for outcome in read_ if isinstance(outcome, Failure)))
 
 
-def _once(paths: Sequence[Path]) -> Iterator[Path]:
+def ancestors(path: str) -> Iterator[str]:
+    """An absolute path and the directories it lies in, the nearest first."""
+    yield path
+    while (parent := os.path.dirname(path)) != path:
+        yield (path := parent)
+
+
+def _once(paths: Sequence[str]) -> Iterator[str]:
     """Paths without those that lead to a file that an earlier one leads to: links, and other ways to write a path."""
     seen = set()
     for path in paths:
         try:
-            status = path.stat()
+            status = os.stat(path)
         except OSError:
             yield path
             continue
@@ -58,41 +65,36 @@ def _once(paths: Sequence[Path]) -> Iterator[Path]:
             yield path
 
 
-def _expand(text: str) -> Iterator[Path]:
-    path = Path(os.path.normpath(text.removesuffix("/**")))
-    if path.is_dir():
+def _expand(text: str) -> Iterator[str]:
+    path = os.path.normpath(text.removesuffix("/**"))
+    if os.path.isdir(path):
         yield from _walk(path)
-    elif path.exists():
+    elif os.path.exists(path):
         yield path
     else:
-        found = list(_matching(path)) if glob.has_magic(text) else []
+        found = sorted(glob.glob(path, recursive=True)) if glob.has_magic(text) else []
         if not found:
             raise NoSuchPath(text)
         for match in found:
-            if match.is_dir() and "**" not in text:
+            if os.path.isdir(match) and "**" not in text:
                 yield from _walk(match)
-            elif match.is_file() and match.suffix in SUFFIXES:
+            elif os.path.isfile(match) and match.endswith(SUFFIXES):
                 yield match
 
 
-def _matching(pattern: Path) -> Iterator[Path]:
-    """What a glob stands for; as in a shell, wildcards leave out what is hidden."""
-    for match in Path(pattern.anchor).glob(str(pattern.relative_to(pattern.anchor))):
-        if not any(part.startswith(".") and part not in pattern.parts for part in match.parts):
-            yield match
-
-
-def _walk(root: Path) -> Iterator[Path]:
+def _walk(root: str) -> Iterator[str]:
     ignored = _Ignored(root)
     for directory, folders, names in os.walk(root):
-        here = Path(directory)
-        ignored.enter(here)
+        ignored.enter(os.path.abspath(directory))
+        here = os.path.normpath(directory)
         folders[:] = sorted(
-            f for f in folders if not (f.startswith(".") or f in VENDORED or ignored.matches(here / f, True))
+            f
+            for f in folders
+            if not (f.startswith(".") or f in VENDORED or ignored.matches(os.path.join(here, f), True))
         )
         for name in sorted(names):
-            path = here / name
-            if path.suffix in SUFFIXES and not ignored.matches(path, False):
+            path = name if here == "." else os.path.join(here, name)
+            if name.endswith(SUFFIXES) and not ignored.matches(path, False):
                 yield path
 
 
@@ -102,51 +104,53 @@ class _Ignored:
     Where these ignore the directory itself they do not count: who names it wants it read.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._specs: dict[Path, Any] = {}
-        top = root.absolute()
+    def __init__(self, root: str) -> None:
+        self._specs: dict[str, Any] = {}
+        top = os.path.abspath(root)
         above = []
-        for directory in (top, *top.parents):
+        for directory in ancestors(top):
             above.append(directory)
-            if (directory / ".git").exists():
+            if os.path.exists(os.path.join(directory, ".git")):
                 for folder in above:
                     self.enter(folder)
                 break
         if self.matches(top, True):
             self._specs.clear()
 
-    def enter(self, directory: Path) -> None:
-        file = directory / ".gitignore"
-        if file.is_file() and directory.absolute() not in self._specs:
+    def enter(self, directory: str) -> None:
+        """Reads the `.gitignore` of a directory, given by its absolute path."""
+        file = os.path.join(directory, ".gitignore")
+        if directory not in self._specs and os.path.isfile(file):
             from pathspec import GitIgnoreSpec
 
-            lines = file.read_text(encoding="utf-8", errors="replace").splitlines()
-            self._specs[directory.absolute()] = GitIgnoreSpec.from_lines(lines)
+            with open(file, encoding="utf-8", errors="replace") as lines:
+                self._specs[directory] = GitIgnoreSpec.from_lines(lines.read().splitlines())
 
-    def matches(self, path: Path, is_folder: bool) -> bool:
+    def matches(self, path: str, is_folder: bool) -> bool:
         """Whether git ignores a path; a deeper `.gitignore` goes before those above it."""
         if not self._specs:
             return False
-        absolute = path.absolute()
-        for directory in absolute.parents:
+        absolute = os.path.abspath(path)
+        for directory in ancestors(os.path.dirname(absolute)):
             spec = self._specs.get(directory)
             if spec is not None:
-                name = absolute.relative_to(directory).as_posix() + ("/" if is_folder else "")
+                name = os.path.relpath(absolute, directory).replace(os.sep, "/") + ("/" if is_folder else "")
                 verdict = spec.check_file(name).include
                 if verdict is not None:
                     return bool(verdict)
         return False
 
 
-def _read(path: Path, name: str) -> SourceFile | Failure:
+def _read(path: str, name: str) -> SourceFile | Failure:
     try:
-        if path.stat().st_size > MAX_BYTES:
+        if os.stat(path).st_size > MAX_BYTES:
             return _failure(
                 name,
                 None,
                 f"larger than {MAX_BYTES // 1024 // 1024} MiB, which no manifest is; leave it out or split it",
             )
-        data = path.read_bytes()
+        with open(path, "rb") as file:
+            data = file.read()
     except OSError as error:
         return _failure(name, None, f"cannot be read: {error.strerror or error}")
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):

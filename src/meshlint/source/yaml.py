@@ -4,6 +4,7 @@ Every `---` document is read alone, so that one that is broken does not take the
 here; `location` finds out later where a part of it stands.
 """
 
+import os.path
 import re
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -11,6 +12,7 @@ from typing import Any, NamedTuple
 import yaml as pyyaml
 
 from .document import Document, Failure, Placeholder, SourceFile
+from .files import ancestors
 from .scalars import key_of, resolve
 
 SURROGATES = re.compile(r"\\u(d[89ab][0-9a-f]{2})\\u(d[c-f][0-9a-f]{2})", re.IGNORECASE)
@@ -133,8 +135,8 @@ def _is_chart_template(file: SourceFile) -> bool:
     """Whether a file with template actions lies in `templates/` of a Helm chart: it is one however well it parses."""
     if file.path is None or "{{" not in file.text:
         return False
-    parents = file.path.absolute().parents
-    return any(folder.name == "templates" and (folder.parent / "Chart.yaml").is_file() for folder in parents)
+    templates = (d for d in ancestors(os.path.abspath(file.path)) if os.path.basename(d) == "templates")
+    return any(os.path.isfile(os.path.join(os.path.dirname(d), "Chart.yaml")) for d in templates)
 
 
 def _pieces(text: str) -> Iterator[tuple[int, int]]:
