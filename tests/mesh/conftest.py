@@ -23,6 +23,7 @@ MARK = "# <-"
 _VERSIONS: Mapping[str, str] = {
     **dict.fromkeys(["Namespace", "Service", "ConfigMap", "Pod"], "v1"),
     **dict.fromkeys(["Deployment", "StatefulSet", "DaemonSet"], "apps/v1"),
+    "Job": "batch/v1",
     **dict.fromkeys(
         ["VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar"], "networking.istio.io/v1"
     ),

@@ -323,3 +323,19 @@ def test_an_implied_workload_has_the_ports_of_its_services_and_policies() -> Non
         ("shop/cart:8080", "PERMISSIVE"),
         ("shop/cart:9090", "DISABLE"),
     ]
+
+
+JOB = """
+Job shop/eval
+spec: {template: {metadata: {labels: {app: eval}}, spec: {containers: [{name: c, image: c%s}]}}}
+"""
+
+
+@pytest.mark.parametrize(("ports", "expected"), [("", []), (", ports: [{containerPort: 8080}]", ["shop/eval:8080"])])
+def test_a_job_without_a_port_serves_nobody(ports: str, expected: list[str]) -> None:
+    assert [str(port) for port in mesh_of(JOB % ports).ports] == expected
+
+
+def test_a_sidecar_names_ports() -> None:
+    text = "Sidecar shop/default\nspec: {ingress: [{port: {number: 9000, protocol: HTTP}, defaultEndpoint: '127.0.0.1:1'}]}\n---"
+    assert [str(port) for port in mesh_of(text + JOB % "").ports] == ["shop/eval:9000"]

@@ -59,7 +59,10 @@ class Ports:
         self._scraped_names = _scraped_names(inventory)
 
     def of(self, workload: Workload) -> list[Port]:
-        """The inbound TCP ports that the pod, its Services or a policy name; else one that stands for every port."""
+        """The inbound TCP ports that the pod, its Services, a policy or a Sidecar name; else one that stands for every port.
+
+        A job for which nothing names a port serves nobody.
+        """
         names = dict(_container_ports(workload.pod)) if workload.pod else {}
         exposed: dict[int, list[tuple[Resource, ServicePort]]] = defaultdict(list)
         for service in self._services(workload):
@@ -68,8 +71,11 @@ class Ports:
                 if number is not None and port.protocol != "udp":
                     exposed[number].append((service, port))
         named = self._policies.named_ports(workload.namespace, workload.labels)
-        numbers: list[int | None] = [*sorted({*names, *exposed, *named})]
-        return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers or [None]]
+        listeners = {number for i in self._listeners(workload) if isinstance(number := get(i, "port", "number"), int)}
+        numbers: list[int | None] = [*sorted({*names, *exposed, *named, *listeners})]
+        if not numbers and workload.resource.kind not in ("Job", "CronJob"):
+            numbers = [None]
+        return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers]
 
     def _services(self, workload: Workload) -> Sequence[Resource]:
         if workload.pod:
@@ -147,9 +153,13 @@ class Ports:
         )
 
     def _terminates_tls(self, workload: Workload, number: int) -> bool:
-        sidecars = self._visibility.sidecars(workload.namespace, workload.labels)
-        listeners = [i for s in sidecars for i in s.items("spec", "ingress") if isinstance(i, dict)]
+        listeners = self._listeners(workload)
         return any(get(i, "port", "number") == number and isinstance(i.get("tls"), dict) for i in listeners)
+
+    def _listeners(self, workload: Workload) -> list[Mapping[str, Any]]:
+        """What the Sidecar of a workload lists as its ingress, or each that may be its Sidecar."""
+        sidecars = self._visibility.sidecars(workload.namespace, workload.labels)
+        return [i for s in sidecars for i in s.items("spec", "ingress") if isinstance(i, dict)]
 
     def _is_called_from_outside(self, workload: Workload, exposed: Exposed) -> bool:
         outside = any(
