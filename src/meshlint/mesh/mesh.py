@@ -112,7 +112,7 @@ class Mesh:
         claimed = [host for host in self.hosts if host.claims and host.name.startswith("*")]
         return sorted(claimed, key=lambda host: more_specific(host.name))
 
-    @property
+    @cached_property
     def _merges_claims(self) -> bool:
         """Whether only waypoints read VirtualServices: since 1.30 they merge those of one host."""
         planes = {w.data_plane.value for w in self.workloads.supplied if w.in_mesh.value} - {DataPlane.GATEWAY}
