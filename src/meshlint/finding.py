@@ -52,7 +52,7 @@ class ResourceId(NamedTuple):
 
 
 class RuleInfo(NamedTuple):
-    """What is known about a rule without running it: its `rule.yaml` and README."""
+    """What is known about a rule without running it: its `rule.yaml`, and its README where it is explained."""
 
     id: str
     category: str

@@ -43,7 +43,7 @@ def written(
 ) -> dict[str, Any]:
     """The log as a consumer has it, valid; by default of all rules of meshlint, for the current directory."""
     out = io.StringIO()
-    known = list(catalog.infos().values()) if rules is None else rules
+    known = list(map(catalog.documented, catalog.infos().values())) if rules is None else rules
     sarif.write(report, out, rules=known, root=root or Path.cwd(), show_suppressed=show_suppressed)
     log: dict[str, Any] = json.loads(out.getvalue())
     VALIDATOR.validate(log)
@@ -125,7 +125,9 @@ class TestRun:
 class TestRules:
     def test_help_and_properties(self) -> None:
         (run,) = written(Report())["runs"]
-        for rule, info in zip(run["tool"]["driver"]["rules"], catalog.infos().values(), strict=True):
+        for rule, info in zip(
+            run["tool"]["driver"]["rules"], map(catalog.documented, catalog.infos().values()), strict=True
+        ):
             assert rule["id"] == info.id
             assert rule["shortDescription"]["text"] == info.title
             assert info.remediation[:100] in rule["fullDescription"]["text"]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 import sys
 from typing import TextIO
 
@@ -115,7 +114,7 @@ def _write_to(out: TextIO, report: Report, ids: list[str], format_: str, color: 
     elif format_ == "sarif":
         from ..report import sarif
 
-        rules = [catalog.infos()[id] for id in ids]
+        rules = [catalog.documented(catalog.infos()[id]) for id in ids]
         sarif.write(report, out, rules=rules, root=_root(), show_suppressed=suppressed)
     else:
         from ..report import text
@@ -128,6 +127,8 @@ def _write_to(out: TextIO, report: Report, ids: list[str], format_: str, color: 
 
 
 def _summarise(report: Report, paths: tuple[str, ...], color: str) -> None:
+    import shlex
+
     from ..report import text
 
     sys.stdout.flush()

@@ -27,7 +27,7 @@ def command(rule: str, color: str) -> None:
         infos = catalog.infos()
     if rule not in infos:
         common.fail(f"unknown rule {rule}{suggestion(rule, list(infos))} (meshlint rules lists them)", 2)
-    text = _text(infos[rule])
+    text = _text(catalog.documented(infos[rule]))
     if not common.wants_color(color, sys.stdout):
         click.echo(text)
         return

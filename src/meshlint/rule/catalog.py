@@ -42,8 +42,18 @@ def folders(root: str) -> Iterator[str]:
                 yield os.path.join(within, name)
 
 
+def documented(entry: RuleInfo) -> RuleInfo:
+    """A rule of meshlint with its README, which only explaining it needs."""
+    readme = os.path.join(_folder(entry), "README.md")
+    return entry._replace(readme=_text(readme)) if os.path.isfile(readme) else entry
+
+
+def _folder(entry: RuleInfo) -> str:
+    return os.path.join(root(), entry.category, entry.id.replace("-", "_"))
+
+
 def info(rule: str) -> RuleInfo:
-    """What the `rule.yaml` and README of a rule folder say. The folder's name is the id, its parent's the category."""
+    """What the `rule.yaml` of a rule folder says. The folder's name is the id, its parent's the category."""
     path = os.path.join(rule, "rule.yaml")
     try:
         return _info(os.path.abspath(rule), yaml.parse(_text(path)))
@@ -52,7 +62,6 @@ def info(rule: str) -> RuleInfo:
 
 
 def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
-    readme = os.path.join(rule, "README.md")
     return RuleInfo(
         id=os.path.basename(rule).replace("_", "-"),
         category=os.path.basename(os.path.dirname(rule)),
@@ -68,7 +77,6 @@ def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
         supersedes=tuple(data.get("supersedes", ())),
         security=data.get("security", False),
         options=data.get("options", {}),
-        readme=_text(readme) if os.path.isfile(readme) else "",
     )
 
 
@@ -103,7 +111,7 @@ def rules(ids: Iterable[str]) -> tuple[list[Rule], list[Failure]]:
     loaded: list[Rule] = []
     failures = []
     for id in ids:
-        path = os.path.join(root(), infos()[id].category, id.replace("-", "_"))
+        path = _folder(infos()[id])
         if os.path.isfile(checks(path)):
             try:
                 loaded.append(_rule(path, infos()[id]))

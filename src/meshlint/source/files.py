@@ -1,6 +1,5 @@
 """Finds and reads the files to check: what git would track of the paths given, in a fixed order."""
 
-import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
@@ -72,6 +71,8 @@ def _expand(text: str) -> Iterator[str]:
     elif os.path.exists(path):
         yield path
     else:
+        import glob
+
         found = sorted(glob.glob(path, recursive=True)) if glob.has_magic(text) else []
         if not found:
             raise NoSuchPath(text)
