@@ -13,7 +13,7 @@ from typing import Any
 
 from ..config import Selector
 from ..resource.match import matches, name_tokens
-from ..resource.resource import each
+from ..resource.resource import each, get
 from ..resource.workload import PodTemplate
 from ..source.document import Location
 from .effective import Basis, Reason
@@ -398,6 +398,13 @@ _REGEX_WORDS = (
     r"images/generations|v1/stream|/generate(?:_stream)?\b|[gG]enerateContent|ModelStreamInfer"
 )
 _SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def path_of(match: Location) -> Location:
+    """The place of the path that an HTTPMatchRequest names; the match itself where it names none."""
+    forms = (("uri", form) for form in ("exact", "prefix", "regex"))
+    named = next((f for f in forms if get(match.document.data, *match.path, *f) is not None), ())
+    return match.document.at(*match.path, *named)
 
 
 def names_generation(match: Mapping[str, Any]) -> bool:

@@ -137,12 +137,8 @@ class Workloads:
             named = next((where for match, where in rule.matches if inference.names_generation(match)), None)
             if named:
                 for destination in destinations(rule, self._domain):
-                    found.setdefault(destination.host, self._uri(rule, named))
+                    found.setdefault(destination.host, inference.path_of(named))
         return found
-
-    @staticmethod
-    def _uri(rule: Rule, where: Location) -> Location:
-        return where.document.at(*where.path, "uri", *_form(rule, where))
 
     def _by_path(self, host: str) -> Inference:
         reason = Reason(f"a route sends a generation path to {host}", self._generates[host])
@@ -249,13 +245,6 @@ class Workloads:
             served = self._by_path(host)
         plane = Effective(DataPlane.SIDECAR, (reason,))
         return Workload(policy, namespace, name or "*", given, None, plane, Effective(True, (reason,)), served)
-
-
-def _form(rule: Rule, where: Location) -> tuple[str, ...]:
-    uri = where.document.data
-    for step in (*where.path, "uri"):
-        uri = uri[step]
-    return tuple(form for form in ("exact", "prefix", "regex") if form in uri)[:1]
 
 
 def _loudness(found: Inference) -> tuple[bool, bool]:

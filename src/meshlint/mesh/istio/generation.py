@@ -27,7 +27,7 @@ def of_rule(rule: Rule, targets: Sequence[Destination], workloads: Workloads) ->
     named = next((where for match, where in rule.matches if _asks_to_generate(match)), None)
     hosts = list(dict.fromkeys(target.host for target in targets))
     if named and not (hosts and all(workloads.states_no_generation(host) for host in hosts)):
-        return Effective(Answer.YES, (Reason("its match names a generation path", _uri(named)),))
+        return Effective(Answer.YES, (Reason("its match names a generation path", inference.path_of(named)),))
     if rule.matches and all(inference.is_confined_to_other_requests(match) for match, _ in rule.matches):
         where = rule.matches[0][1]
         return Effective(Answer.NO, (Reason("its matches take only requests that generate nothing", where),))
@@ -53,12 +53,6 @@ def _answers_itself(rule: Rule) -> bool:
 
 def _asks_to_generate(match: Mapping[str, Any]) -> bool:
     return inference.names_generation(match) and not inference.is_confined_to_other_requests(match)
-
-
-def _uri(match: Location) -> Location:
-    uri = match.document.at(*match.path, "uri")
-    forms = [match.document.at(*match.path, "uri", form) for form in ("exact", "prefix", "regex")]
-    return next((where for where in forms if where.found == where.path), uri)
 
 
 class Protocols:
