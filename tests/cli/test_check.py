@@ -162,6 +162,18 @@ class TestInput:
         run = meshlint("check", "--format", "concise", "-", cwd=tmp_path, stdin=OPEN)
         assert run.stdout.startswith("<stdin>:6:11: warning[port-accepts-plaintext]")
 
+    def test_stdin_that_is_no_text(self, tmp_path: Path) -> None:
+        run = subprocess.run(
+            [sys.executable, "-m", "meshlint", "check", "-"],
+            cwd=tmp_path,
+            input=b"a: 1\nb: caf\xe9\n",
+            capture_output=True,
+            env=CLEAN_ENV,
+            check=False,
+        )
+        assert (run.returncode, run.stdout) == (3, b"")
+        assert run.stderr == b"meshlint: <stdin>:2: not UTF-8 (byte 0xe9); nothing was checked\n"
+
     def test_globs_that_no_shell_expanded(self, mesh: Path) -> None:
         (mesh / "deep" / "er").mkdir(parents=True)
         (mesh / "deep" / "er" / "route.yaml").write_text(TIMEOUT)

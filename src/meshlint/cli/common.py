@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, TypeVar
+from typing import Any, NoReturn, TextIO, TypeVar
 
 import click
 
@@ -48,7 +48,7 @@ def usage_errors() -> Iterator[None]:
         fail(str(error), 3)
 
 
-def fail(message: str, code: int) -> None:
+def fail(message: str, code: int) -> NoReturn:
     """Says why nothing was done, and ends."""
     click.echo(f"meshlint: {printable(message)}", err=True)
     sys.exit(code)
@@ -84,7 +84,12 @@ def width(out: TextIO) -> int:
 
 
 def _stdin() -> str:
-    return sys.stdin.buffer.read().decode("utf-8", errors="replace")
+    data = sys.stdin.buffer.read()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        fail(f"<stdin>:{line}: not UTF-8 (byte {data[error.start]:#04x}); nothing was checked", 3)
 
 
 def _progress(files: Sequence[SourceFile]) -> Iterable[SourceFile]:
