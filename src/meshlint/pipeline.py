@@ -119,6 +119,13 @@ def _failures(meshes: Sequence[Mesh]) -> Iterable[Failure]:
     return dict.fromkeys(failure for mesh in meshes for failure in mesh.meshconfig.failures)
 
 
+def _not_judged(given: Input) -> Iterable[str]:
+    """What is read for the model's sake, and which no rule is about yet."""
+    others = [r for r in given.resources if is_mesh_resource(r.group_kind) and not r.key.group.endswith("istio.io")]
+    if others:
+        yield f"{len(others)} objects of Linkerd and the Gateway API are read and not judged yet"
+
+
 def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
     return Summary(
         files=len(given.files),
@@ -129,6 +136,6 @@ def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
         ports=max((len(mesh.ports) for mesh in given.meshes), default=0),
         variants=given.variants,
         helm=given.helm,
-        assumed=tuple(dict.fromkeys(line for mesh in given.meshes for line in mesh.assumptions)),
+        assumed=tuple(dict.fromkeys((*_not_judged(given), *(line for m in given.meshes for line in m.assumptions)))),
         hidden_hint=hidden_hint(hidden),
     )

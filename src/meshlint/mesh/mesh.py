@@ -7,7 +7,6 @@ from functools import cached_property
 
 from ..config import Settings
 from ..resource.inventory import Inventory
-from ..resource.kinds import is_mesh_resource
 from ..resource.match import matches, more_specific, subset_of
 from ..resource.resource import Resource, required
 from ..source.document import Location
@@ -40,12 +39,8 @@ class Mesh:
 
     @property
     def assumptions(self) -> list[str]:
-        """What was taken for granted or left alone, as sentences."""
-        others = sum(
-            is_mesh_resource(r.group_kind) and not r.key.group.endswith("istio.io") for r in self.inventory.resources
-        )
-        left = f"{others} objects of Linkerd and the Gateway API are read and not judged yet"
-        return [*self.meshconfig.assumptions, *([left] if others else [])]
+        """What was taken for granted, as sentences."""
+        return self.meshconfig.assumptions
 
     @property
     def istio_version(self) -> tuple[int, int]:

@@ -17,7 +17,7 @@ Styled = tuple[str, str]
 """Text and its style: a severity, "place", "gutter", "bold" or nothing."""
 
 SHOWN = 3
-"""After so many findings of one rule and cause the rest is only counted."""
+"""After so many findings of one rule and cause, or names of one sort, the rest is only counted."""
 
 REASONS = 5
 _STYLES = {
@@ -119,11 +119,14 @@ def _sentences(report: Report) -> Iterator[str]:
     looked = [_count(summary.resources, "resource"), _count(summary.routes, "route"), _count(summary.ports, "port")]
     yield f"Checked {_count(summary.files, 'file')}, {_count(summary.documents, 'document')}{ignored}: {', '.join(looked)}."
     if len(summary.variants) > 1:
-        yield f"The same objects are defined differently, so {len(summary.variants)} variants were checked: {'; '.join(summary.variants)}."
+        labels = "; ".join(summary.variants[:SHOWN]) + ("; …" if len(summary.variants) > SHOWN else "")
+        yield f"The same objects are defined differently, so {len(summary.variants)} variants were checked: {labels}."
     if summary.assumed:
-        yield f"Assumed: {'; '.join(line.rstrip('.') for line in summary.assumed)}."
+        assumed = [line.rstrip(".") for line in summary.assumed[: 2 * SHOWN]]
+        more = len(summary.assumed) - len(assumed)
+        yield f"Assumed: {'; '.join(assumed)}{f'; and {more} more (--format json lists them)' if more else ''}."
     if summary.helm:
-        names = ", ".join(summary.helm[:3]) + (", …" if len(summary.helm) > 3 else "")
+        names = ", ".join(summary.helm[:SHOWN]) + (", …" if len(summary.helm) > SHOWN else "")
         yield f"Skipped {_count(len(summary.helm), 'Helm template')} ({names});\nrender it: helm template … | meshlint check -"
     yield f"{_found(report)}{_left_out(report)}."
     if report.hidden:
