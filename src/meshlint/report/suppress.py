@@ -1,6 +1,7 @@
 """Takes out what the project suppresses, and finds the suppressions that are wrong themselves."""
 
 import re
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
@@ -27,18 +28,43 @@ class Suppression(NamedTuple):
     lines: frozenset[int] = frozenset()
     resource: Resource | None = None
 
-    def covered(self, findings: Sequence[Finding]) -> list[Finding]:
-        """What a comment or annotation is about: all of an object, or what stands on the lines of the comment.
+
+class _Covered:
+    """Finds what a suppression is about, each finding by its rule and the places a suppression can name."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        self._in_document: dict[tuple[str, int], list[Finding]] = defaultdict(list)
+        self._at_line: dict[tuple[str, str, int], list[Finding]] = defaultdict(list)
+        self._in_file: dict[tuple[str, str], list[Finding]] = defaultdict(list)
+        for finding in findings:
+            rule, where = finding.rule.id, finding.location
+            if isinstance(where, Location):
+                self._in_document[rule, id(where.document)].append(finding)
+            self._in_file[rule, where.file].append(finding)
+            for line in _lines(finding):
+                self._at_line[rule, where.file, line].append(finding)
+
+    def by(self, suppression: Suppression) -> Iterator[Finding]:
+        """All of an object, or what stands on the lines of the comment.
 
         A comment inside a value that stands on several lines counts for it when nothing stands on the comment's own lines.
         """
-        named = [finding for finding in findings if finding.rule.id in self.rules]
-        if self.resource:
-            document = self.resource.document
-            return [f for f in named if isinstance(f.location, Location) and f.location.document is document]
-        here = [finding for finding in named if finding.location.file == self.location.file]
-        direct = [finding for finding in here if not self.lines.isdisjoint(_lines(finding))]
-        return direct or [finding for finding in here if self.location.span.start_line in _value_lines(finding)]
+        if suppression.resource:
+            document = id(suppression.resource.document)
+            for rule in suppression.rules:
+                yield from self._in_document.get((rule, document), ())
+            return
+        file = suppression.location.file
+        lines = [(rule, file, line) for rule in suppression.rules for line in suppression.lines]
+        direct = [finding for line in lines for finding in self._at_line.get(line, ())]
+        yield from direct or self._around(suppression)
+
+    def _around(self, comment: Suppression) -> Iterator[Finding]:
+        where = comment.location
+        for rule in comment.rules:
+            for finding in self._in_file.get((rule, where.file), ()):
+                if where.span.start_line in _value_lines(finding):
+                    yield finding
 
 
 class Sifted(NamedTuple):
@@ -57,9 +83,11 @@ def sift(
 ) -> Sifted:
     """Applies the suppressions of an input; only of rules that ran can be said that nothing was there to suppress."""
     suppressions = [*map(_of_comment, comments), *(s for r in resources for s in _of_annotation(r))]
+    named = {rule for suppression in suppressions for rule in suppression.rules}
+    covered = _Covered(finding for finding in findings if finding.rule.id in named)
     gone: dict[int, Suppressed] = {}
     for suppression in suppressions:
-        for finding in suppression.covered(findings):
+        for finding in covered.by(suppression):
             suppression.used.add(finding.rule.id)
             where = suppression.location
             gone.setdefault(id(finding), Suppressed(finding, suppression.reason, where.file, where.span.start_line))

@@ -1,6 +1,7 @@
 """Suppression comments: `# meshlint: ignore[rule-id] reason`."""
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -32,23 +33,33 @@ def comments(file: SourceFile, documents: Sequence[Document]) -> list[Comment]:
 
 
 def _comments(file: SourceFile, scalars: Sequence[tuple[int, int]]) -> Iterator[Comment]:
+    lines = file.text.split("\n")
+    line, counted = 1, 0
     for match in re.finditer(_COMMENT, file.text):
         start = match.start()
-        if any(begin < start < end for begin, end in scalars):
+        line += file.text.count("\n", counted, start)
+        counted = start
+        if _is_inside(start, scalars):
             continue
-        line = file.text.count("\n", 0, start) + 1
         column = start - file.text.rfind("\n", 0, start)
         end = column + len(match[0].rstrip())
         rules = tuple(word.strip() for word in (match["rules"] or "[]")[1:-1].split(",") if word.strip())
         reason = match["reason"].strip().lstrip(":-").strip()
-        yield Comment(file, Span(line, column, line, end), frozenset(_covered(file.text, start, line)), rules, reason)
+        yield Comment(file, Span(line, column, line, end), frozenset(_covered(lines, line, column)), rules, reason)
 
 
-def _covered(text: str, start: int, line: int) -> Iterator[int]:
+def _is_inside(offset: int, scalars: Sequence[tuple[int, int]]) -> bool:
+    """Whether an offset is in the text of a scalar; they are in order and apart from each other."""
+    before = bisect_left(scalars, (offset,)) - 1
+    return before >= 0 and offset < scalars[before][1]
+
+
+def _covered(lines: Sequence[str], line: int, column: int) -> Iterator[int]:
     yield line
-    if text[text.rfind("\n", 0, start) + 1 : start].strip():
+    if lines[line - 1][: column - 1].strip():
         return
-    for number, following in enumerate(text.split("\n")[line:], line + 1):
+    for number in range(line + 1, len(lines) + 1):
+        following = lines[number - 1]
         if following.strip() and not following.lstrip().startswith("#"):
             yield number
             return
