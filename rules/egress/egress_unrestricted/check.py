@@ -40,7 +40,6 @@ def _concern(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterable
 
 def _approved(egress: Egress, mesh: Mesh) -> str:
     """The approved hosts of every namespace for which the same place decides: they are told in one finding."""
-    decided_alike = [other for other in mesh.egress if other.posture.origin == egress.posture.origin]
-    hosts = list(dict.fromkeys(host for other in decided_alike for host in other.hosts))
+    hosts = mesh.approved_hosts(egress.posture.origin)
     more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
     return f", so the approved hosts ({', '.join(hosts[:SHOWN])}{more}) are a list, not a limit" if hosts else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from ..config import Settings
@@ -141,6 +141,17 @@ class Mesh:
         settings = self.settings.places.values()
         shown = (reason.location for egress in self.egress for reason in egress.intent)
         return min((place for place in shown if place and place not in settings), key=Location.order, default=None)
+
+    def approved_hosts(self, decided: Location | None) -> Sequence[str]:
+        """The hosts that somebody approved in the namespaces whose posture is decided at a place, each once."""
+        return self._approved_hosts.get(decided, ())
+
+    @cached_property
+    def _approved_hosts(self) -> Mapping[Location | None, Sequence[str]]:
+        found: dict[Location | None, dict[str, None]] = {}
+        for egress in self.egress:
+            found.setdefault(egress.posture.origin, {}).update(dict.fromkeys(egress.hosts))
+        return {origin: tuple(hosts) for origin, hosts in found.items()}
 
     def selected(self, policy: Resource) -> list[Workload]:
         """The workloads a policy's selector takes: of its namespace, or of the whole mesh in the root namespace."""

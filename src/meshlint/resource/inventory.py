@@ -43,8 +43,11 @@ class Inventory:
     def namespaces(self) -> tuple[str, ...]:
         """Every namespace that an object is in or that is declared, by name."""
         declared = {namespace.name for namespace in self.all(NAMESPACE)}
-        used = {resource.key.namespace for resource in self.resources}
-        return tuple(sorted((declared | used) - {""}))
+        return tuple(sorted((declared | self._first_in.keys()) - {""}))
+
+    def first_in(self, namespace: str) -> Resource:
+        """The first object in a namespace. Raises KeyError where there is none."""
+        return self._first_in[namespace]
 
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None where the input does not declare it."""
@@ -69,6 +72,13 @@ class Inventory:
     def services_of(self, pod: PodTemplate) -> Sequence[Resource]:
         """The Services of the pod's namespace whose selector takes it."""
         return self._services_by_pod.get(id(pod), ())
+
+    @cached_property
+    def _first_in(self) -> Mapping[str, Resource]:
+        found: dict[str, Resource] = {}
+        for resource in self.resources:
+            found.setdefault(resource.namespace, resource)
+        return found
 
     @cached_property
     def _pods_by_namespace(self) -> Mapping[str, Sequence[PodTemplate]]:

@@ -144,9 +144,7 @@ class Outbound:
 def place_of(namespace: str, inventory: Inventory) -> Location:
     """The Namespace object of a namespace of the input, failing that the first place that names it."""
     known = inventory.find(NAMESPACE, "", namespace)
-    if known:
-        return known.at("metadata", "name")
-    return next(r for r in inventory.resources if r.namespace == namespace).at("metadata", "namespace")
+    return known.at("metadata", "name") if known else inventory.first_in(namespace).at("metadata", "namespace")
 
 
 def _calls_through_a_proxy(workload: Workload) -> bool:
