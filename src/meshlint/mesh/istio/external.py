@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ...config import Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import ISTIO_GATEWAY, SERVICE_ENTRY
-from ...resource.match import host_matches, split_service_host
+from ...resource.match import host_matches, split_service_host, subset_of
 from ...resource.resource import Resource, each, get
 from ...source.document import Location
 from ..effective import Basis, Effective, Reason
@@ -35,7 +35,9 @@ class ExternalHosts:
         for route in routes:
             for host in route.hosts:
                 self._routes[host].append(route)
-        self._listeners = set(_listeners(inventory))
+        self._declared = _Names(self._entries)
+        self._routed = _Names(name for name in self._routes if name != "*")
+        self._listeners = _Names(_listeners(inventory))
 
     def of(self, host: str) -> Effective[bool]:
         """Whether a host, or all that a pattern such as `*.example.com` covers, is outside the mesh.
@@ -55,7 +57,7 @@ class ExternalHosts:
         if any(host_matches(approved, host) for approved in self._settings.approved_egress_hosts):
             where = self._settings.places.get("approved-egress-hosts")
             return Effective(True, (Reason(f"{host} is one of approved-egress-hosts", where),))
-        if host in self._routes or any(_covers(listener, host) for listener in self._listeners):
+        if host in self._routes or self._listeners.meeting(host):
             return Effective(False, (Reason(f"a Gateway or VirtualService of the input serves {host}"),))
         return Effective(True, (Reason(f"nothing in the input serves {host}", None, Basis.DEFAULT),))
 
@@ -63,7 +65,7 @@ class ExternalHosts:
         """The ServiceEntries outside the mesh that have a host or a host that a pattern covers."""
         if host in self._entries:
             return self._entries[host]
-        return [found for name, entries in self._entries.items() if _covers(host, name) for found in entries]
+        return [found for name in self._declared.meeting(host) for found in self._entries[name]]
 
     def _is_of_the_cluster(self, host: str) -> bool:
         if split_service_host(host, self._domain) or host.endswith((".svc", f".{self._domain}")):
@@ -72,11 +74,10 @@ class ExternalHosts:
 
     def _served(self, host: str) -> Resource | None:
         """The VirtualService that leads calls of the host to workloads that are no gateways."""
-        for name, routes in self._routes.items():
-            if name != "*" and (name == host or _covers(name, host) or _covers(host, name)):
-                for route in routes:
-                    if any(self._is_inside(d.host) for d in route.destinations):
-                        return route.resource
+        for name in self._routed.meeting(host):
+            for route in self._routes[name]:
+                if any(self._is_inside(d.host) for d in route.destinations):
+                    return route.resource
         return None
 
     def _is_inside(self, host: str) -> bool:
@@ -87,6 +88,21 @@ class ExternalHosts:
         if workloads:
             return any(w.data_plane.value is not DataPlane.GATEWAY for w in workloads)
         return "egress" not in service[0]
+
+
+class _Names:
+    """Hosts and patterns, found by a host or pattern they match; of hosts, only a pattern looks at every one."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._patterns = [name for name in self._names if name.startswith("*")]
+
+    def meeting(self, host: str) -> list[str]:
+        """The names that match a host or pattern; one without `*` comes before the patterns."""
+        if host.startswith("*"):
+            return [name for name in self._names if host_matches(name, host)]
+        same = [host] if host in self._names else []
+        return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
 
 
 def is_external(entry: Resource) -> bool:
@@ -115,7 +131,3 @@ def _listeners(inventory: Inventory) -> Iterator[str]:
                 name = str(host).rpartition("/")[2]
                 if name != "*":
                     yield name
-
-
-def _covers(pattern: str, host: str) -> bool:
-    return pattern != "*" and host_matches(pattern, host)
