@@ -9,6 +9,7 @@ import pytest
 
 from meshlint.resource.match import (
     LabelSelector,
+    Selecting,
     ServicePort,
     duration_ms,
     host_matches,
@@ -21,7 +22,7 @@ from meshlint.resource.match import (
     split_service_host,
     subset_of,
 )
-from meshlint.resource.resource import Resource
+from meshlint.resource.resource import Resource, required
 from meshlint.source.document import Placeholder
 
 LABELS = {"app": "cart", "tier": "web"}
@@ -59,6 +60,30 @@ def test_labels(required: dict[str, str], expected: bool) -> None:
 )
 def test_label_selector(selector: dict[str, Any], expected: bool) -> None:
     assert LabelSelector(selector).matches(LABELS) is expected
+
+
+SELECTORS = """\
+{"tier": "web"}
+{"app": "other"}
+{"app": "cart", "tier": "web"}
+{}
+{"app": "cart", "tier": "db"}
+{"app": "cart"}
+"""
+
+
+def test_selecting(objects: Callable[[dict[str, str]], list[Resource]]) -> None:
+    services = [
+        f"{{apiVersion: v1, kind: Service, metadata: {{name: s{line}, namespace: {namespace}}}, spec: {{selector: {selector}}}}}"
+        for namespace in ("shop", "bank")
+        for line, selector in enumerate(SELECTORS.splitlines(), 1)
+    ]
+    found = Selecting(
+        objects({"a.yaml": "\n---\n".join(services)}), lambda service: required(service.get("spec", "selector"))
+    )
+    assert [(s.namespace, s.name) for s in found.of("shop", LABELS)] == [("shop", "s1"), ("shop", "s3"), ("shop", "s6")]
+    assert found.of("shop", {}) == []
+    assert found.of("zoo", LABELS) == []
 
 
 @pytest.mark.parametrize(

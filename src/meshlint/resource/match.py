@@ -1,8 +1,10 @@
 """How objects name each other: label selectors, host names, ports and protocols, durations."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from .resource import Resource
@@ -48,6 +50,23 @@ def _holds(expression: Any, labels: Mapping[str, str]) -> bool:
         case "DoesNotExist":
             return value is None
     return False
+
+
+class Selecting:
+    """Objects of namespaces that select pods by labels; one that requires nothing selects none here."""
+
+    def __init__(self, resources: Iterable[Resource], selector: Callable[[Resource], Mapping[str, str]]) -> None:
+        self._by_label: dict[tuple[str, str, str], list[tuple[int, Mapping[str, str], Resource]]] = defaultdict(list)
+        for position, resource in enumerate(resources):
+            wanted = selector(resource)
+            for key, value in list(wanted.items())[:1]:
+                self._by_label[resource.namespace, key, value].append((position, wanted, resource))
+
+    def of(self, namespace: str, labels: Mapping[str, str]) -> list[Resource]:
+        """The objects of a namespace whose selector takes these labels, in the order they were given."""
+        near = [entry for label in labels.items() for entry in self._by_label.get((namespace, *label), ())]
+        fitting = [(position, resource) for position, wanted, resource in near if matches(wanted, labels)]
+        return [resource for _, resource in sorted(fitting, key=itemgetter(0))]
 
 
 def resolve(name: str, namespace: str, domain: str) -> str:

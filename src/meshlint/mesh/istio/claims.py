@@ -122,9 +122,9 @@ class Claims:
         seen = []
         for claim in claims:
             bucket = self._visibility.bucket(claim.resource, client)
-            names = hosts_of(claim.resource, self._domain)
             if bucket is None or not self._has_routes(claim.resource, client):
                 continue
+            names = hosts_of(claim.resource, self._domain)
             if self._visibility.imports(client, claim.resource.namespace, names):
                 seen.append((bucket, claim))
         return seen

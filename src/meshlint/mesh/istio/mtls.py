@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import PEER_AUTHENTICATION
-from ...resource.match import matches
+from ...resource.match import Selecting
 from ...resource.resource import Resource, required
 from ...source.document import Path, Placeholder
 from ..effective import Basis, Effective, Reason
@@ -28,10 +28,10 @@ class PeerAuthentications:
         self.all = tuple(inventory.all(PEER_AUTHENTICATION))
         self._root = root_namespace
         self._by_namespace: dict[str, list[Resource]] = defaultdict(list)
-        self._with_selector: dict[str, list[Resource]] = defaultdict(list)
         for policy in self.all:
-            scope = self._with_selector if selector(policy) else self._by_namespace
-            scope[policy.namespace].append(policy)
+            if not selector(policy):
+                self._by_namespace[policy.namespace].append(policy)
+        self._selecting = Selecting(self.all, selector)
         self._scoped: dict[str, Effective[MtlsMode]] = {}
 
     def of_namespace(self, namespace: str) -> Effective[MtlsMode]:
@@ -47,9 +47,7 @@ class PeerAuthentications:
 
     def selecting(self, namespace: str, labels: Mapping[str, str]) -> list[Resource]:
         """The policies whose selector takes these pods; none in the root namespace, where a selector is ignored."""
-        if namespace == self._root:
-            return []
-        return [policy for policy in self._with_selector[namespace] if matches(selector(policy), labels)]
+        return [] if namespace == self._root else self._selecting.of(namespace, labels)
 
     def of_port(self, namespace: str, labels: Mapping[str, str], port: int | None) -> Effective[MtlsMode]:
         """The mode of a container port; `port` None = one that no policy names."""

@@ -19,7 +19,7 @@ from ...resource.kinds import (
     SERVICE_MONITOR,
     VALIDATING_WEBHOOK,
 )
-from ...resource.match import LabelSelector, ServicePort, matches, service_ports, split_service_host
+from ...resource.match import LabelSelector, Selecting, ServicePort, matches, service_ports, split_service_host
 from ...resource.resource import Resource, each, get, required
 from ...resource.workload import PodTemplate
 from ...source.document import Location
@@ -57,6 +57,7 @@ class Ports:
         self._ingress = {name for name, where in ingress_backends(inventory).items() if not _is_of_istio(where)}
         self._pools = [pool for kind in (INFERENCE_POOL, INFERENCE_POOL_ALPHA) for pool in inventory.all(kind)]
         self._scraped_names = _scraped_names(inventory)
+        self._services_selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
 
     def of(self, workload: Workload) -> list[Port]:
         """The inbound TCP ports that the pod, its Services, a policy or a Sidecar name; else one that stands for every port.
@@ -80,10 +81,7 @@ class Ports:
     def _services(self, workload: Workload) -> Sequence[Resource]:
         if workload.pod:
             return self._inventory.services_of(workload.pod)
-        services = self._inventory.in_namespace(SERVICE, workload.namespace) if workload.labels else ()
-        return [
-            s for s in services if (chosen := required(s.get("spec", "selector"))) and matches(chosen, workload.labels)
-        ]
+        return self._services_selecting.of(workload.namespace, workload.labels)
 
     def _port(self, workload: Workload, number: int | None, names: Mapping[int, str | None], exposed: Exposed) -> Port:
         mode = self._policies.of_port(workload.namespace, workload.labels, number)

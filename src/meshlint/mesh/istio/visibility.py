@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import DESTINATION_RULE, SIDECAR, VIRTUAL_SERVICE, GroupKind
-from ...resource.match import host_matches, matches
+from ...resource.match import Selecting, host_matches
 from ...resource.resource import Resource, required
 from .meshconfig import MeshConfig
 from .order import possible_first
@@ -32,8 +32,12 @@ class Visibility:
         self._defaults = {kind: _texts(meshconfig.value(field).value) for kind, field in _DEFAULTS.items()}
         self._root = meshconfig.root_namespace
         self._sidecars: dict[str, list[Resource]] = defaultdict(list)
+        self._plain: dict[str, list[Resource]] = defaultdict(list)
         for sidecar in inventory.all(SIDECAR):
             self._sidecars[sidecar.namespace].append(sidecar)
+            if not sidecar_selector(sidecar):
+                self._plain[sidecar.namespace].append(sidecar)
+        self._selecting = Selecting(inventory.all(SIDECAR), sidecar_selector)
         self._exports: dict[int, frozenset[str]] = {}
         views: dict[object, list[str]] = defaultdict(list)
         for namespace in sorted(self._sidecars):
@@ -63,19 +67,13 @@ class Visibility:
 
         `labels` None = a workload of the namespace that no Sidecar selects.
         """
-        own = self._sidecars[namespace]
-        if labels is not None:
-            selecting = [s for s in own if (chosen := sidecar_selector(s)) and matches(chosen, labels)]
-            if selecting:
-                return possible_first(selecting)
-        plain = [s for s in own if not sidecar_selector(s)]
-        if not plain:
-            plain = [s for s in self._sidecars[self._root] if not sidecar_selector(s)]
-        return possible_first(plain) if plain else []
+        selecting = self._selecting.of(namespace, labels or {})
+        candidates = selecting or self._plain.get(namespace) or self._plain.get(self._root)
+        return possible_first(candidates) if candidates else []
 
     def selecting_sidecars(self, namespace: str) -> list[Resource]:
         """The Sidecars of a namespace that have a workloadSelector."""
-        return [s for s in self._sidecars[namespace] if sidecar_selector(s)]
+        return [s for s in self._sidecars.get(namespace, ()) if sidecar_selector(s)]
 
     def imports(self, client: str, owner: str, hosts: Iterable[str]) -> bool:
         """Whether the Sidecar of a namespace lets its clients see an object of `owner` for any of these hosts.
