@@ -103,7 +103,7 @@ def load(file: SourceFile) -> Loaded:
 
 def parse(text: str) -> Any:
     """The data of YAML that a string holds; its first document. Raises YamlError."""
-    return next((data for _, data, _ in _read(text)), None)
+    return next((data for data, _ in _read(text)), None)
 
 
 def parser(text: str) -> Any:
@@ -158,7 +158,7 @@ def _documents(file: SourceFile, start: int, end: int, line: int) -> Iterator[Do
     """The document of a piece, read to the end of the piece, so that nothing behind it is lost quietly."""
     from . import location
 
-    for _, data, has_duplicates in list(_read(file.text[start:end])):
+    for data, has_duplicates in list(_read(file.text[start:end])):
         if data is not None:
             document = Document(file, start, end, line, data)
             if has_duplicates:
@@ -166,8 +166,8 @@ def _documents(file: SourceFile, start: int, end: int, line: int) -> Iterator[Do
             yield document
 
 
-def _read(text: str) -> Iterator[tuple[int, Any, bool]]:
-    """The documents of a text: offset, data, and whether some mapping has a key twice."""
+def _read(text: str) -> Iterator[tuple[Any, bool]]:
+    """The documents of a text: data, and whether some mapping has a key twice."""
     events = parser(SURROGATES.sub(_character, text) if text.lstrip().startswith("{") else text)
     try:
         while True:
@@ -177,7 +177,7 @@ def _read(text: str) -> Iterator[tuple[int, Any, bool]]:
                 return
             if kind is pyyaml.DocumentStartEvent:
                 builder = _Builder(events)
-                yield event.start_mark.index, builder.build(), builder.duplicates
+                yield builder.build(), builder.duplicates
     except pyyaml.reader.ReaderError as error:
         line, column = _position(text.encode()[: error.position].decode(errors="ignore"))
         raise YamlError(line, column, f"the control character {error.character:#04x} is not allowed in YAML") from None
