@@ -14,8 +14,7 @@ from ..resource.kinds import (
     AUTHORIZATION_POLICY,
     DESTINATION_RULE,
     FLAGGER_CANARY,
-    INFERENCE_POOL,
-    INFERENCE_POOL_ALPHA,
+    INFERENCE_POOLS,
     PEER_AUTHENTICATION,
     REQUEST_AUTHENTICATION,
     SERVICE,
@@ -24,7 +23,7 @@ from ..resource.kinds import (
     VIRTUAL_SERVICE,
     WASM_PLUGIN,
 )
-from ..resource.match import matches, resolve, split_service_host
+from ..resource.match import Selecting, matches, pool_labels, resolve, split_service_host
 from ..resource.resource import Resource, required
 from ..resource.workload import PodTemplate
 from ..source.document import Location
@@ -58,6 +57,7 @@ class Workloads:
         self._named = self._named_services(rules)
         self._mesh_wide = self._policies.get(meshconfig.root_namespace)
         self._generates = self._generation_paths(rules)
+        self._pools = Selecting((p for kind in INFERENCE_POOLS for p in inventory.all(kind)), pool_labels)
         self._implied_selectors = dict(self._implied())
         self.supplied = tuple(self._supplied(pod) for pod in inventory.pods)
         self._by_pod = {id(w.pod): w for w in self.supplied}
@@ -82,16 +82,13 @@ class Workloads:
         service = split_service_host(host, self._domain)
         if not service:
             return []
-        pods = self._pods_behind(host)
-        if pods:
-            return [self._by_pod[id(pod)] for pod in pods]
         name, namespace = service
         known = self._inventory.find(SERVICE, namespace, name)
         if known:
             chosen = required(known.get("spec", "selector"))
-            return [w for w in self.in_namespace(namespace) if w.implied and chosen and matches(chosen, w.labels)]
-        implied = [w for w in self.in_namespace(namespace) if w.implied]
-        return [w for w in implied if any(w.labels.get(label) == name for label in _NAME_LABELS)]
+            return self.selected(namespace, chosen) if chosen else []
+        owners = {name, *self._canary_targets(namespace, name)}
+        return [w for w in self.in_namespace(namespace) if _is_behind(w, name, owners)]
 
     def inference_of(self, host: str) -> Inference | None:
         """What a host serves: what its workloads do (one that generates counts), else what its paths and name say."""
@@ -109,18 +106,6 @@ class Workloads:
         pods = [workload.pod for workload in self.behind(host)]
         stated = [pod and inference.stated_kind(pod, self._settings.inference) for pod in pods]
         return bool(stated) and all(s and (s[0] is None or s[0].kind is not ModelKind.GENERATION) for s in stated)
-
-    def _pods_behind(self, host: str) -> list[PodTemplate]:
-        service = split_service_host(host, self._domain)
-        if not service:
-            return []
-        name, namespace = service
-        known = self._inventory.find(SERVICE, namespace, name)
-        if known:
-            chosen = required(known.get("spec", "selector"))
-            return list(self._inventory.selecting(namespace, chosen)) if chosen else []
-        owners = {name, *self._canary_targets(namespace, name)}
-        return [pod for pod in self._inventory.pods_in(namespace) if owners & set(_generated_services(pod))]
 
     def _canary_targets(self, namespace: str, name: str) -> Iterator[str]:
         """The workload behind a Service that Flagger makes: NAME, NAME-primary and NAME-canary lead to the target."""
@@ -164,12 +149,10 @@ class Workloads:
             return self._by_path(host)
         if found and found.sure:
             return found
-        for kind in (INFERENCE_POOL, INFERENCE_POOL_ALPHA):
-            for pool in self._inventory.in_namespace(kind, pod.namespace):
-                chosen = pool.get("spec", "selector", "matchLabels") or pool.get("spec", "selector")
-                if required(chosen) and matches(required(chosen), pod.labels):
-                    reason = Reason(f"{pool} selects it", pool.at("spec", "selector"))
-                    return Inference(ModelKind.GENERATION, True, False, (reason,))
+        pool = next(iter(self._pools.of(pod.namespace, pod.labels)), None)
+        if pool:
+            reason = Reason(f"{pool} selects it", pool.at("spec", "selector"))
+            return Inference(ModelKind.GENERATION, True, False, (reason,))
         return found
 
     def _hosts_of(self, pod: PodTemplate) -> list[str]:
@@ -250,6 +233,13 @@ class Workloads:
 def _loudness(found: Inference) -> tuple[bool, bool]:
     """Sorts what generates surely first."""
     return (found.kind is not ModelKind.GENERATION, not found.sure)
+
+
+def _is_behind(workload: Workload, name: str, owners: set[str]) -> bool:
+    """Whether a Service that is not in the input leads to a workload: its owner's Service, or one named like it."""
+    if workload.pod:
+        return not owners.isdisjoint(_generated_services(workload.pod))
+    return any(workload.labels.get(label) == name for label in _NAME_LABELS)
 
 
 def _generated_services(pod: PodTemplate) -> Iterator[str]:

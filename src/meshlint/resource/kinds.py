@@ -28,6 +28,7 @@ ISTIO_OPERATOR = GroupKind("install.istio.io", "IstioOperator")
 GATEWAY_CLASS = GroupKind("gateway.networking.k8s.io", "GatewayClass")
 INFERENCE_POOL = GroupKind("inference.networking.k8s.io", "InferencePool")
 INFERENCE_POOL_ALPHA = GroupKind("inference.networking.x-k8s.io", "InferencePool")
+INFERENCE_POOLS = (INFERENCE_POOL, INFERENCE_POOL_ALPHA)
 
 NAMESPACE = GroupKind("", "Namespace")
 SERVICE = GroupKind("", "Service")

@@ -7,12 +7,12 @@ from functools import cache
 from operator import itemgetter
 from typing import Any, NamedTuple
 
-from .resource import Resource
+from .resource import Resource, required
 
 
-def matches(required: Mapping[str, str], labels: Mapping[str, str]) -> bool:
-    """Whether labels hold all required pairs; nothing required is always true."""
-    return all(labels.get(key) == value for key, value in required.items())
+def matches(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
+    """Whether labels hold all wanted pairs; nothing wanted is always true."""
+    return all(labels.get(key) == value for key, value in wanted.items())
 
 
 class LabelSelector:
@@ -67,6 +67,11 @@ class Selecting:
         near = [entry for label in labels.items() for entry in self._by_label.get((namespace, *label), ())]
         fitting = [(position, resource) for position, wanted, resource in near if matches(wanted, labels)]
         return [resource for _, resource in sorted(fitting, key=itemgetter(0))]
+
+
+def pool_labels(pool: Resource) -> Mapping[str, str]:
+    """What an InferencePool requires of pods: under `matchLabels`, in the alpha API right below `selector`."""
+    return required(pool.get("spec", "selector", "matchLabels") or pool.get("spec", "selector"))
 
 
 def resolve(name: str, namespace: str, domain: str) -> str:

@@ -11,15 +11,22 @@ from ...resource.kinds import (
     API_SERVICE,
     AUTHORIZATION_POLICY,
     CRD,
-    INFERENCE_POOL,
-    INFERENCE_POOL_ALPHA,
+    INFERENCE_POOLS,
     MUTATING_WEBHOOK,
     POD_MONITOR,
     SERVICE,
     SERVICE_MONITOR,
     VALIDATING_WEBHOOK,
 )
-from ...resource.match import LabelSelector, Selecting, ServicePort, matches, service_ports, split_service_host
+from ...resource.match import (
+    LabelSelector,
+    Selecting,
+    ServicePort,
+    matches,
+    pool_labels,
+    service_ports,
+    split_service_host,
+)
 from ...resource.resource import Resource, each, get, required
 from ...resource.workload import PodTemplate
 from ...source.document import Location
@@ -55,7 +62,7 @@ class Ports:
         self._routed = _routed(routes, domain)
         self._called_by_api_server = set(_called_by_api_server(inventory))
         self._ingress = {name for name, where in ingress_backends(inventory).items() if not _is_of_istio(where)}
-        self._pools = [pool for kind in (INFERENCE_POOL, INFERENCE_POOL_ALPHA) for pool in inventory.all(kind)]
+        self._pools = [pool for kind in INFERENCE_POOLS for pool in inventory.all(kind)]
         self._scraped_names = _scraped_names(inventory)
         self._services_selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
 
@@ -146,7 +153,7 @@ class Ports:
         return any(
             pool.namespace == workload.namespace
             and number in _pool_ports(pool)
-            and matches(_pool_labels(pool), workload.labels)
+            and matches(pool_labels(pool), workload.labels)
             for pool in self._pools
         )
 
@@ -262,10 +269,6 @@ def _pool_ports(pool: Resource) -> set[int]:
         pool.get("spec", "targetPortNumber"),
     ]
     return {number for number in numbers if isinstance(number, int)}
-
-
-def _pool_labels(pool: Resource) -> Mapping[str, str]:
-    return required(pool.get("spec", "selector", "matchLabels") or pool.get("spec", "selector"))
 
 
 def _scraped_names(inventory: Inventory) -> list[tuple[str, LabelSelector, set[str], bool]]:
