@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 
 from meshlint.mesh.subjects import Route
+from meshlint.resource.match import duration_text
 from meshlint.rule.rule import Problem
 
 
@@ -15,11 +16,7 @@ def check(route: Route) -> Iterator[Problem]:
             related=[per_try, timeout],
             route=route,
             tries=tries,
-            per_try=seconds(per_try.value),
-            timeout=seconds(timeout.value),
+            per_try=duration_text(per_try.value),
+            timeout=duration_text(timeout.value),
             n=timeout.value // per_try.value,
         )
-
-
-def seconds(milliseconds: int) -> str:
-    return f"{milliseconds / 1000:g}s"

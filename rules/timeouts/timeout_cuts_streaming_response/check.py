@@ -3,7 +3,7 @@ from typing import Any
 
 from meshlint.finding import Severity
 from meshlint.mesh.subjects import Answer, Route
-from meshlint.resource.match import duration_ms
+from meshlint.resource.match import duration_ms, duration_text
 from meshlint.rule.rule import Problem
 
 
@@ -19,6 +19,6 @@ def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
         severity=None if certain else Severity.WARNING,
         missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
         route=route,
-        timeout=f"{timeout / 1000:g}s",
+        timeout=duration_text(timeout),
         min=options["min"],
     )

@@ -12,6 +12,7 @@ from ..mesh.effective import Effective, Reason
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Retries, Route
 from ..report.printable import printable
+from ..resource.match import duration_text
 from . import common
 
 COLUMNS = {
@@ -160,7 +161,7 @@ def _egress_facts(egress: Egress) -> dict[str, Any]:
 def _text(value: Any, column: str) -> str:
     """A value as people read it; durations are in milliseconds in the model."""
     if column in ("timeout", "perTryTimeout") and isinstance(value, int):
-        return f"{value / 1000:g}s"
+        return duration_text(value)
     if value is None:
         return "none"
     if isinstance(value, tuple):

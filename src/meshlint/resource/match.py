@@ -198,6 +198,11 @@ def duration_ms(value: Any) -> int | None:
     return -(-nanoseconds // 1_000_000) if end == len(value) else None
 
 
+def duration_text(milliseconds: int) -> str:
+    """Milliseconds as people write them: `1.5s`."""
+    return f"{milliseconds / 1000:g}s"
+
+
 _TOKEN = re.compile(r"[^\W_]+")
 
 
