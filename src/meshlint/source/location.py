@@ -5,19 +5,26 @@ The document is read again, this time with libyaml's marks, when the first place
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml as pyyaml
 
-from .document import Document, DuplicateKey, Path, Place, Span
+from .document import Document, DuplicateKey, Path, Place, SourceFile, Span
 from .scalars import key_of, resolve
 from .yaml import SURROGATES, YamlError, parse, parser
 
+_PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*)*")
+_BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
+
 
 class Node:
-    """A value with offsets in the file. `entries` of a mapping: key text, key node, value node, in order; `<<` is None."""
+    """A value with offsets in the file. `entries` of a mapping: key text, key node, value node, in order; `<<` is None.
+
+    `style` is the quote or block sign of a scalar, "flow" or "block" of a collection.
+    """
 
     __slots__ = ("end", "entries", "items", "kind", "start", "style", "target", "text")
 
@@ -39,17 +46,21 @@ class Node:
         return self.target if self.target else self
 
 
+class Step(NamedTuple):
+    """A part on the way to another: its value, its key, and the collection it is in, which an alias may have led to."""
+
+    node: Node
+    key: Node | None = None
+    holder: Node | None = None
+
+
 def place(document: Document, path: Path) -> Place:
     """The place of a part of a document, of its nearest parent where there is no such part."""
-    tree = _tree(document)
-    node, key, depth = tree.root, None, 0
+    tree = tree_of(document)
     wanted = document.root + path
-    while depth < len(wanted):
-        step = _step(tree, node.real, wanted[depth])
-        if step is None:
-            break
-        key, node = step
-        depth += 1
+    way = tree.way(wanted)
+    depth = len(way) - 1
+    node, key, _ = way[-1]
     found = wanted[len(document.root) : max(depth, len(document.root))]
     if depth <= len(document.root):
         key = None
@@ -60,13 +71,20 @@ def place(document: Document, path: Path) -> Place:
 
 def duplicates(document: Document) -> tuple[DuplicateKey, ...]:
     """The keys that a mapping of a document has twice."""
-    tree = _tree(document)
+    tree = tree_of(document)
     return tuple(_duplicates(tree, tree.root, ()))
+
+
+def region(file: SourceFile, start: int, end: int) -> Span:
+    """The stretch of a file between two offsets."""
+    text = file.text
+    line, end_line = text.count("\n", 0, start) + 1, text.count("\n", 0, end) + 1
+    return Span(line, start - text.rfind("\n", 0, start), end_line, end - text.rfind("\n", 0, end))
 
 
 def scalars_of(document: Document) -> Iterator[tuple[int, int]]:
     """Offsets in the file of every scalar and key: where a `#` begins no comment."""
-    tree = _tree(document)
+    tree = tree_of(document)
     pending = [tree.root]
     while pending:
         node = pending.pop()
@@ -98,10 +116,74 @@ class Tree:
     def __init__(self, document: Document) -> None:
         text = document.text
         self._first_line = document.line
-        self._text = text
+        self.text = text
         self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
         self.root = _Reader(text).root()
         self.inside: dict[int, Node | None] = {}
+
+    def way(self, path: Path) -> list[Step]:
+        """The root and what leads from it to a part of the document, as far as there is any of it."""
+        steps = [Step(self.root)]
+        for name in path:
+            step = _step(self, steps[-1].node.real, name)
+            if step is None:
+                break
+            steps.append(step)
+        return steps
+
+    def collection(self, node: Node) -> Node | None:
+        """The mapping or sequence that a node is, stands for or, being a text, holds."""
+        if node.real.kind != "scalar":
+            return node.real
+        inside = self.embedded(node.real)
+        return inside if inside and inside.kind != "scalar" else None
+
+    def content(self, node: Node) -> int:
+        """Where a value begins, behind its anchor and tag."""
+        behind = self.behind_properties(node)
+        return behind if behind == node.start else min(self._behind_blank(behind), node.end)
+
+    def behind_properties(self, node: Node) -> int:
+        """Where the anchor and tag of a value end; its start where it has none."""
+        match = _PROPERTIES.match(self.text, node.start, max(node.start, node.end))
+        return node.start + len(match[0].rstrip()) if match else node.start
+
+    def parts(self, node: Node) -> list[tuple[int, int]]:
+        """The stretches of the entries of a mapping or the items of a sequence, dashes included."""
+        if node.kind == "mapping":
+            return [(key.start, max(key.end, self.end(value))) for _, key, value in node.entries]
+        if node.style == "flow":
+            return [(item.start, self.end(item)) for item in node.items]
+        found: list[tuple[int, int]] = []
+        position = self.content(node)
+        for item in node.items:
+            dash = self._behind_blank(position)
+            found.append((dash, max(dash + 1, self.end(item))))
+            position = found[-1][1]
+        return found
+
+    def end(self, node: Node) -> int:
+        """Where a value ends, without what is blank behind it."""
+        return self._trimmed(node.start, node.end)
+
+    def column(self, offset: int) -> int:
+        """0-based."""
+        return offset - self.line_start(offset)
+
+    def line_start(self, offset: int) -> int:
+        return self._lines[bisect_right(self._lines, offset) - 1]
+
+    def line_end(self, offset: int) -> int:
+        """The offset of the line break behind an offset, or of the end of the text."""
+        newline = self.text.find("\n", offset)
+        if newline < 0:
+            return len(self.text)
+        return newline - 1 if newline > offset and self.text[newline - 1] == "\r" else newline
+
+    def _behind_blank(self, offset: int) -> int:
+        """The offset of what follows spaces, comments and line breaks."""
+        match = _BLANK.match(self.text, offset)
+        return match.end() if match else offset
 
     def span(self, start: int, end: int) -> Span:
         line, column = self._position(start)
@@ -110,7 +192,7 @@ class Tree:
 
     def shown(self, key: Node | None, node: Node) -> Span:
         """What is shown of a node, on one line."""
-        if node.kind in ("scalar", "alias") and node.end > node.start and "\n" not in self._text[node.start : node.end]:
+        if node.kind in ("scalar", "alias") and node.end > node.start and "\n" not in self.text[node.start : node.end]:
             return self.span(node.start, node.end)
         if key is not None:
             return self.span(key.start, key.end)
@@ -127,8 +209,8 @@ class Tree:
         return self.inside[id(node)]
 
     def _embedded(self, node: Node) -> Node | None:
-        header = self._text.index("\n", node.start) + 1
-        lines = [f"{line}\n" for line in self._text[header : node.end].split("\n")]
+        header = self.text.index("\n", node.start) + 1
+        lines = [f"{line}\n" for line in self.text[header : node.end].split("\n")]
         indent = _indent(lines, node.text.split("\n"))
         starts, position = [], header
         for line in lines:
@@ -144,15 +226,15 @@ class Tree:
         return root
 
     def _first_line_end(self, node: Node) -> int:
-        newline = self._text.find("\n", node.start)
-        line_end = newline if newline >= 0 else len(self._text)
+        newline = self.text.find("\n", node.start)
+        line_end = newline if newline >= 0 else len(self.text)
         if node.end <= line_end:
             return node.end
         return max((end for end in _ends(node) if end <= line_end), default=min(node.end, line_end))
 
     def _trimmed(self, start: int, end: int) -> int:
         """Where a value ends without the blank lines and spaces that libyaml counts to block collections."""
-        return start + len(self._text[start:end].rstrip()) if end > start else end
+        return start + len(self.text[start:end].rstrip()) if end > start else end
 
     def _position(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._lines, offset) - 1
@@ -194,20 +276,20 @@ def _shift(node: Node, inner: Sequence[int], starts: Sequence[int]) -> None:
         pending += current.items
 
 
-def _step(tree: Tree, node: Node, step: str | int) -> tuple[Node | None, Node] | None:
-    if node.kind == "scalar":
-        inside = tree.embedded(node)
-        return _step(tree, inside, step) if inside and inside.kind != "scalar" else None
-    if isinstance(step, int):
-        return (None, node.items[step]) if node.kind == "sequence" and 0 <= step < len(node.items) else None
-    return _entry(node, step)
+def _step(tree: Tree, node: Node, name: str | int) -> Step | None:
+    holder = tree.collection(node)
+    if holder is None:
+        return None
+    if isinstance(name, int):
+        return Step(holder.items[name], None, holder) if 0 <= name < len(holder.items) else None
+    return _entry(holder, name)
 
 
-def _entry(node: Node, name: str) -> tuple[Node, Node] | None:
+def _entry(node: Node, name: str) -> Step | None:
     """The entry that counts: the last of a name, a merge being an entry for every key it brings."""
     for key, key_node, value in reversed(node.entries):
         if key == name:
-            return key_node, value
+            return Step(value, key_node, node)
         if key is None:
             merged = value.real
             for source in merged.items or [merged]:
@@ -217,7 +299,7 @@ def _entry(node: Node, name: str) -> tuple[Node, Node] | None:
     return None
 
 
-def _tree(document: Document) -> Tree:
+def tree_of(document: Document) -> Tree:
     if not document.trees:
         document.trees.append(Tree(document))
     tree: Tree = document.trees[0]
@@ -251,7 +333,7 @@ class _Reader:
             self._keep(event, node)
             return node
         is_mapping = type(event) is pyyaml.MappingStartEvent
-        node = Node(start, end, "mapping" if is_mapping else "sequence")
+        node = Node(start, end, "mapping" if is_mapping else "sequence", style="flow" if event.flow_style else "block")
         self._keep(event, node)
         self._fill(node, is_mapping, event.flow_style)
         return node

@@ -106,6 +106,11 @@ def parse(text: str) -> Any:
     return next((data for data, _ in _read(text)), None)
 
 
+def parse_all(text: str) -> list[Any]:
+    """The data of every document of a text, empty ones included. Raises YamlError."""
+    return [data for data, _ in _read(text)]
+
+
 def parser(text: str) -> Any:
     """libyaml's event parser for a text. Raises LibyamlMissing."""
     if not pyyaml.__with_libyaml__:
