@@ -93,6 +93,64 @@ def test_a_rule_needs_examples_of_both_sorts(rule: Path, sort: str) -> None:
     assert errors(rule) == [f"there is no {sort} example"]
 
 
+FIXING = Path(catalog.root()) / "timeouts" / "timeout_cuts_streaming_response"
+
+
+@pytest.fixture
+def fixing(tmp_path: Path) -> Path:
+    """A copy of a rule with a fix, with one example of each sort."""
+    folder = tmp_path / "timeouts" / FIXING.name
+    shutil.copytree(FIXING, folder, ignore=shutil.ignore_patterns("examples", "__pycache__"))
+    (folder / "examples").mkdir()
+    for name in ("bad_longer_minimum", "fixed_longer_minimum"):
+        shutil.copytree(FIXING / "examples" / name, folder / "examples" / name)
+    shutil.copy(FIXING / "examples" / "good_stated.yaml", folder / "examples")
+    return folder
+
+
+def test_the_copy_with_a_fix_is_as_it_should_be(fixing: Path) -> None:
+    assert errors(fixing) == []
+
+
+def test_a_rule_with_a_fix_shows_it(fixing: Path) -> None:
+    shutil.rmtree(fixing / "examples" / "fixed_longer_minimum")
+    assert errors(fixing) == ["there is no fixed example"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("timeout: 600s", "timeout: 900s"), ("      timeout: 600s", "      timeout:  600s")]
+)
+def test_a_fixed_example_is_what_the_fixes_write(fixing: Path, old: str, new: str) -> None:
+    edit(fixing / "examples" / "fixed_longer_minimum" / "routes.yaml", old, new)
+    (error,) = errors(fixing)
+    assert error.startswith("fixed_longer_minimum/routes.yaml:16: ")
+    assert new in error and old in error
+
+
+def test_a_fixed_example_has_the_files_of_the_bad_one(fixing: Path) -> None:
+    (fixing / "examples" / "fixed_longer_minimum" / "more.yaml").write_text("a: 1\n")
+    (fixing / "examples" / "fixed_longer_minimum" / "meshlint.yaml").unlink()
+    assert errors(fixing) == [
+        "fixed_longer_minimum/meshlint.yaml:1: None is here, and the fixes write 'rules:\\n'",
+        "fixed_longer_minimum/more.yaml:1: 'a: 1\\n' is here, and the fixes write None",
+    ]
+
+
+def test_a_fixed_example_belongs_to_a_bad_one(fixing: Path) -> None:
+    shutil.copy(fixing / "examples" / "good_stated.yaml", fixing / "examples" / "fixed_stated.yaml")
+    assert errors(fixing) == ["there is no bad_stated.yaml"]
+
+
+def test_a_fix_that_does_not_mend_is_an_error(fixing: Path) -> None:
+    edit(fixing / "check.py", "duration_text(least)", '"301s"')
+    edit(fixing / "examples" / "fixed_longer_minimum" / "routes.yaml", "600s", "301s")
+    after, fixed = errors(fixing)
+    assert after.startswith(
+        "bad_longer_minimum/routes.yaml:16: timeout-cuts-streaming-response was found after the fixes"
+    )
+    assert fixed.startswith("fixed_longer_minimum/routes.yaml:16: timeout-cuts-streaming-response was found in a fixed")
+
+
 MESSAGES = [
     (
         "mtls/port_accepts_plaintext/examples/bad_workload_port.yaml:31",

@@ -1,10 +1,11 @@
 """A finding and the words to weigh it: what every later stage passes on."""
 
 from collections.abc import Mapping
-from enum import IntEnum
+from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from .source.change import Edit
 from .source.document import Location, Mark
 
 
@@ -39,6 +40,27 @@ class Audience(Level):
     AUDITOR = 3
 
 
+class Safety(Enum):
+    """Whether the effective policy stays as it is (safe), or changes (unsafe), be it for the better."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+
+    def __str__(self) -> str:
+        return self.value
+
+
+class Fix(NamedTuple):
+    """What would mend a finding. A rule's has no edits: they are the finding's."""
+
+    description: str
+    safety: Safety
+    edits: tuple[Edit, ...] = ()
+
+    def __str__(self) -> str:
+        return f"{self.description} ({self.safety})"
+
+
 class ResourceId(NamedTuple):
     """What names a resource to people. `namespace` is "" for what has none and `(unset)` where nothing says it."""
 
@@ -68,6 +90,7 @@ class RuleInfo(NamedTuple):
     supersedes: tuple[str, ...] = ()
     security: bool = False
     options: Mapping[str, Any] = MappingProxyType({})
+    fix: Fix | None = None
     readme: str = ""
 
 
@@ -95,4 +118,5 @@ class Finding(NamedTuple):
     notes: tuple[str, ...] = ()
     missing: str | None = None
     cause: str = ""
+    fix: Fix | None = None
     fingerprint: str = ""

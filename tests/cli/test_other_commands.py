@@ -24,6 +24,9 @@ def test_rules_as_json(tmp_path: Path) -> None:
     entries = {entry["id"]: entry for entry in json.loads(meshlint("rules", "--format", "json", cwd=tmp_path).stdout)}
     assert sorted(entries) == IDS
     assert entries["port-mtls-without-selector"]["equivalents"] == ["IST0106"]
+    assert entries["port-mtls-without-selector"]["fix"] is None
+    fix = {"description": "set the timeout to the accepted minimum", "safety": "unsafe"}
+    assert entries["timeout-cuts-streaming-response"]["fix"] == fix
     assert entries["port-accepts-plaintext"]["options"]["allow"]["default"] == []
 
 
@@ -34,6 +37,12 @@ def test_explain_prints_the_readme(rule: str, tmp_path: Path) -> None:
     assert f"`{rule}` · " in run.stdout
     for section in ("What it means", "Why it matters", "How to fix it", "References"):
         assert f"## {section}" in run.stdout
+
+
+def test_explain_tells_the_fix(tmp_path: Path) -> None:
+    run = meshlint("explain", "timeout-cuts-streaming-response", cwd=tmp_path)
+    assert "\n\nFix: set the timeout to the accepted minimum (unsafe)\n\n" in run.stdout
+    assert "Fix: " not in meshlint("explain", "duplicate-key", cwd=tmp_path).stdout
 
 
 def test_explain_in_color_is_rendered(tmp_path: Path) -> None:

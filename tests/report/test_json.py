@@ -11,11 +11,13 @@ import jsonschema
 import pytest
 
 import meshlint
-from meshlint.finding import Confidence, Related, ResourceId
+from meshlint.finding import Confidence, Fix, Related, ResourceId, Safety
 from meshlint.report import json as report_json
 from meshlint.report.fingerprint import fingerprinted, fingerprints
 from meshlint.report.report import Report, Summary, Suppressed
+from meshlint.source.change import Put, Remove
 from meshlint.source.document import Failure
+from meshlint.source.edit import edits
 
 from .conftest import MTLS, ROUTE, Lint, document, finding
 
@@ -77,7 +79,20 @@ def test_a_finding(lint: Lint) -> None:
             }
         ],
         "equivalents": [],
-        "fix": None,
+        "fix": {
+            "description": "set the timeout to the accepted minimum",
+            "safety": "unsafe",
+            "edits": [
+                {
+                    "file": "mesh.yaml",
+                    "startLine": 13,
+                    "startColumn": 16,
+                    "endLine": 13,
+                    "endColumn": 18,
+                    "text": "300s",
+                }
+            ],
+        },
     }
 
 
@@ -103,6 +118,21 @@ def test_reasons_without_a_place_have_no_location() -> None:
         ("set here", "a.b"),
         ("Istio's default is 1", None),
     ]
+
+
+def test_without_edits_there_is_no_fix() -> None:
+    (data,) = read(Report(findings=(finding(document("a: 1\n").at("a")),)))["findings"]
+    assert data["fix"] is None
+
+
+def test_an_insertion_replaces_nothing() -> None:
+    given = document("# head\n---\na: 1 # c\nb: 2\n")
+    fix = Fix("add x", Safety.SAFE, edits([Put(given.at("x"), "é"), Remove(given.at("a"))]))
+    (data,) = read(Report(findings=(finding(given.at("a"), fix=fix),)))["findings"]
+    places = [
+        ((e["startLine"], e["startColumn"]), (e["endLine"], e["endColumn"]), e["text"]) for e in data["fix"]["edits"]
+    ]
+    assert places == [((3, 1), (4, 1), ""), ((4, 5), (4, 5), '\nx: "é"')]
 
 
 def test_what_stands_nowhere_in_a_document_has_an_empty_path_and_no_resource(lint: Lint) -> None:
@@ -221,6 +251,9 @@ def test_fingerprints_stay_after_ten_blank_lines(lint: Lint) -> None:
         lambda f: f.update(severity="fatal"),
         lambda f: f.update(notes=[]),
         lambda f: f.pop("fix"),
+        lambda f: f["fix"].update(edits=[]),
+        lambda f: f["fix"]["edits"][0].pop("text"),
+        lambda f: f["fix"].update(safety="perhaps"),
         lambda f: f["location"].update(startLine=0),
         lambda f: f.update(fingerprint="12"),
     ],

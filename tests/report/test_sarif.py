@@ -18,12 +18,14 @@ import jsonschema
 import pytest
 from program import meshlint
 
-from meshlint.finding import Related, RuleInfo, Severity
+from meshlint.finding import Fix, Related, RuleInfo, Safety, Severity
 from meshlint.report import sarif
 from meshlint.report.fingerprint import line_hashes
 from meshlint.report.report import Report, Suppressed
 from meshlint.rule import catalog
+from meshlint.source.change import Put, Remove
 from meshlint.source.document import Failure
+from meshlint.source.edit import edits
 
 from .conftest import MTLS, ROUTE, RULE, Lint, document, finding
 
@@ -183,6 +185,32 @@ class TestResults:
         (logical,) = found["locations"][0]["logicalLocations"]
         assert logical["fullyQualifiedName"] == r"VirtualService shop/llm spec.http[0].timeout"
         assert marked(ROUTE, region(found)) == "5s"
+
+    def test_a_fix(self, lint: Lint) -> None:
+        (fix,) = result(lint({"mesh.yaml": ROUTE}, TIMEOUT))["fixes"]
+        assert fix["description"]["text"] == "set the timeout to the accepted minimum (unsafe)"
+        assert fix["properties"] == {"safety": "unsafe"}
+        (change,) = fix["artifactChanges"]
+        assert change["artifactLocation"] == {"uri": "mesh.yaml", "uriBaseId": "%SRCROOT%"}
+        (replacement,) = change["replacements"]
+        assert marked(ROUTE, replacement["deletedRegion"]) == "5s"
+        assert replacement["insertedContent"] == {"text": "300s"}
+
+    def test_edits_of_several_files_and_a_deletion(self) -> None:
+        one, other = document("a: 1\nb: 2\n", "one.yaml"), document("c: {d: 1}\n", "other.yaml")
+        fix = Fix("x", Safety.SAFE, edits([Remove(one.at("a")), Put(one.at("b"), 3), Put(other.at("c", "e"), 4)]))
+        (told,) = result(Report(findings=(finding(one.at("a"), fix=fix),)), rules=[RULE])["fixes"]
+        deleted, replaced = told["artifactChanges"][0]["replacements"]
+        assert deleted == {"deletedRegion": {"startLine": 1, "startColumn": 1, "endLine": 2, "endColumn": 1}}
+        assert replaced["insertedContent"] == {"text": "3"}
+        (inserted,) = told["artifactChanges"][1]["replacements"]
+        assert [c["artifactLocation"]["uri"] for c in told["artifactChanges"]] == ["one.yaml", "other.yaml"]
+        assert inserted["insertedContent"] == {"text": ", e: 4"}
+        assert inserted["deletedRegion"] == {"startLine": 1, "startColumn": 9, "endLine": 1, "endColumn": 9}
+
+    def test_no_fix_without_edits(self) -> None:
+        found = finding(document("a: 1\n").at("a"))
+        assert "fixes" not in result(Report(findings=(found,)), rules=[RULE])
 
     def test_the_index_leads_to_the_rule(self, lint: Lint) -> None:
         report = lint({"mesh.yaml": ROUTE + "---\n" + MTLS})

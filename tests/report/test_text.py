@@ -75,6 +75,7 @@ note: its match names a generation path
    = help: Raise the timeout to the accepted minimum or more, or leave it out
      (Istio has no default timeout); do not write 0s in a VirtualService. Where
      every answer is short, lower option min instead.
+   = fix: set the timeout to the accepted minimum (unsafe)
 
 """
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from pathlib import Path
 
@@ -9,10 +10,11 @@ import pytest
 
 from meshlint import pipeline
 from meshlint.config import Config, RuleConfig, Settings
-from meshlint.finding import Audience, Confidence, Finding, Severity
+from meshlint.finding import Audience, Confidence, Finding, Safety, Severity
 from meshlint.report.report import Report
 from meshlint.rule import catalog
 from meshlint.rule.rule import Rule
+from meshlint.source.edit import apply
 
 MANIFEST = """\
 apiVersion: v1
@@ -42,6 +44,7 @@ from meshlint.finding import Audience, Confidence, Severity
 from meshlint.mesh.effective import Basis, Effective, Reason
 from meshlint.resource.resource import Resource
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put, Remove
 """
 
 
@@ -214,7 +217,7 @@ def test_a_crash_is_a_failure_of_the_rule_and_every_other_rule_reports(lab: Lab)
     report = lab.judge()
     assert lines(report) == [("fine", 2, "a has y"), ("fine", 8, "b has y"), ("crash", 10, "b has x")]
     (failure,) = report.failures
-    assert (failure.kind, failure.file, failure.line) == ("rule", "rules/lab/crash/check.py", 8)
+    assert (failure.kind, failure.file, failure.line) == ("rule", "rules/lab/crash/check.py", 9)
     assert "rule crash failed on Service shop/a: ValueError: boom" in failure.message
 
 
@@ -236,6 +239,80 @@ def test_supersedes_drops_findings_of_the_same_origin(lab: Lab, louder: str, qui
     report = lab.judge()
     assert ("quieter" in [f.rule.id for f in report.findings]) is stays
     assert [f.rule.id for f in report.superseded] == ([] if stays else ["quieter"])
+
+
+FIXING = YAML + "fix: {description: mend it, safety: unsafe}\n"
+
+
+def mended(report: Report) -> list[str | None]:
+    """The file after the fix of each finding; None for a finding without one."""
+    texts = [apply(f.location.source.text, f.fix.edits) if f.fix else None for f in report.findings]
+    assert {(f.fix.description, f.fix.safety) for f in report.findings if f.fix} <= {("mend it", Safety.UNSAFE)}
+    return texts
+
+
+def test_the_changes_of_a_check_become_the_edits_of_the_fix_that_the_metadata_describe(lab: Lab) -> None:
+    lab.rule(
+        "fixes",
+        """
+        def check(service: Resource):
+            ports = service.at("spec", "ports")
+            yield Problem(ports, fix=[Put(ports, [])], name=service.name, ports="x")
+        """,
+        FIXING,
+    )
+    first, second = mended(lab.judge())
+    assert first == MANIFEST.replace("[{port: 80}, {port: 81}]", "[]")
+    assert second == MANIFEST.replace("[{port: 90}]", "[]")
+
+
+def test_a_grouped_finding_has_the_edits_of_all_its_problems_once(lab: Lab) -> None:
+    lab.rule(
+        "group",
+        """
+        def check(service: Resource):
+            for i, _ in enumerate(service.items("spec", "ports")):
+                fix = [Put(service.at("spec", "ports", i, "port"), 1), Put(service.at("metadata", "name"), "c")]
+                yield Problem(service.at("spec", "ports"), cause="c", fix=fix, name=service.name, ports="x")
+        """,
+        FIXING,
+    )
+    (text,) = mended(lab.judge())
+    assert text == re.sub(r"port: \d+", "port: 1", re.sub("name: [ab]", "name: c", MANIFEST))
+
+
+@pytest.mark.parametrize(
+    ("fix", "why"),
+    [
+        ('[Put(service.at("spec"), service.name)] if service.name == "a" else []', "one problem has none"),
+        ('[Put(place, service.items("spec", "ports"))]', "they put different values at one place"),
+        ('[Put(place, 1), Remove(service.at("metadata", "labels", "x", 0))]', "what is done already stays out"),
+    ],
+)
+def test_a_grouped_finding_has_all_edits_or_none(lab: Lab, fix: str, why: str) -> None:
+    lab.rule(
+        "group",
+        f"""
+        def check(service: Resource, mesh):
+            place = mesh.inventory.resources[0].at("spec", "ports")
+            yield Problem(service.at("spec"), cause="c", fix={fix}, name=service.name, ports="x")
+        """,
+        FIXING,
+    )
+    stays = "done already" in why
+    assert mended(lab.judge()) == [MANIFEST.replace("[{port: 80}, {port: 81}]", "1") if stays else None]
+
+
+def test_a_fix_that_the_metadata_do_not_describe_is_a_failure_of_the_rule(lab: Lab) -> None:
+    lab.rule(
+        "undescribed",
+        """
+        def check(service: Resource):
+            yield Problem(service.at("spec"), fix=[Remove(service.at("spec"))], name=service.name, ports="x")
+        """,
+    )
+    (failure,) = lab.judge().failures
+    assert "the check has a fix that rule.yaml does not describe" in failure.message
 
 
 def test_options_have_defaults_and_the_configuration_overrides_them(lab: Lab) -> None:

@@ -5,6 +5,7 @@ from meshlint.finding import Severity
 from meshlint.mesh.subjects import Answer, Route
 from meshlint.resource.match import duration_ms, duration_text
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -17,6 +18,7 @@ def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
         related=[route.generation],
         rests_on=[route.generation],
         severity=None if certain else Severity.WARNING,
+        fix=[Put(route.timeout.origin, duration_text(least))] if route.timeout.origin else (),
         missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
         route=route,
         timeout=duration_text(timeout),

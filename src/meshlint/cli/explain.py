@@ -43,5 +43,6 @@ def _text(info: RuleInfo) -> str:
     facts = [
         f"`{info.id}` · {info.category} · {info.severity} · {info.confidence} confidence · {info.audience}",
         f"Same check elsewhere: {', '.join(info.equivalents)}" if info.equivalents else "",
+        f"Fix: {info.fix}" if info.fix else "",
     ]
     return "\n\n".join(part for part in (title, *facts, rest.strip()) if part)

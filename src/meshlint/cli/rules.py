@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import click
 
+from ..finding import Fix
 from ..rule import catalog
 from . import common
 
@@ -20,7 +21,7 @@ def command(format_: str) -> None:
         import json
 
         fields = ("id", "category", "title", "severity", "confidence", "audience", "meshes", "equivalents", "options")
-        entries = [{name: _plain(getattr(info, name)) for name in fields} for info in infos]
+        entries = [{**{name: _plain(getattr(info, name)) for name in fields}, "fix": _fix(info.fix)} for info in infos]
         click.echo(json.dumps(entries, indent=2))
         return
     longest = max(len(info.id) for info in infos)
@@ -31,6 +32,10 @@ def command(format_: str) -> None:
             click.echo(category)
         axes = f"{info.severity}, {info.confidence}" + ("" if info.audience == 1 else f", {info.audience}")
         click.echo(f"  {info.id:{longest}}  {axes:16}  {info.title}")
+
+
+def _fix(fix: Fix | None) -> dict[str, str] | None:
+    return {"description": fix.description, "safety": str(fix.safety)} if fix else None
 
 
 def _plain(value: object) -> object:

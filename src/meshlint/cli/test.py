@@ -49,7 +49,7 @@ def run(folder: Path) -> list[examples.Outcome]:
         report = _lint(example, [] if everything else rules, info.id)
         return report.findings, report.failures
 
-    return examples.run(folder, info.id, lint)
+    return examples.run(folder, info, lint)
 
 
 def _lint(example: Path, rules: Sequence[Rule], id: str) -> Report:

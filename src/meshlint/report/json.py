@@ -6,8 +6,9 @@ import json
 from typing import Any, TextIO
 
 from .. import __version__
-from ..finding import Finding, Related, ResourceId
-from ..source.document import Location, Mark
+from ..finding import Finding, Fix, Related, ResourceId
+from ..source.change import Edit
+from ..source.document import Location, Mark, Span
 from .fingerprint import fingerprinted
 from .report import Report, Suppressed
 
@@ -49,19 +50,30 @@ def finding(found: Finding) -> dict[str, Any]:
         "related": [*map(_related, found.related), *({"message": note, "location": None} for note in found.notes)],
         "equivalents": list(found.rule.equivalents),
         "fingerprint": found.fingerprint,
-        "fix": None,
+        "fix": _fix(found.fix),
     }
 
 
+def _fix(fix: Fix | None) -> dict[str, Any] | None:
+    if fix is None:
+        return None
+    return {"description": fix.description, "safety": str(fix.safety), "edits": [_edit(edit) for edit in fix.edits]}
+
+
+def _edit(edit: Edit) -> dict[str, Any]:
+    return {"file": edit.file.name, **_span(edit.span), "text": edit.text}
+
+
 def location(place: Location | Mark) -> dict[str, Any]:
-    span = place.span
+    return {"file": place.file, **_span(place.span), "path": place.pointer}
+
+
+def _span(span: Span) -> dict[str, int]:
     return {
-        "file": place.file,
         "startLine": span.start_line,
         "startColumn": span.start_column,
         "endLine": span.end_line,
         "endColumn": span.end_column,
-        "path": place.pointer,
     }
 
 

@@ -15,8 +15,9 @@ from urllib.parse import quote
 import sarif_om as om
 
 from .. import __version__
-from ..finding import Confidence, Finding, RuleInfo, Severity
-from ..source.document import Failure, Location, Mark
+from ..finding import Confidence, Finding, Fix, RuleInfo, Severity
+from ..source.change import Edit
+from ..source.document import Failure, Location, Mark, Span
 from .fingerprint import fingerprinted, line_hashes
 from .printable import printable
 from .report import Report, Suppressed
@@ -101,6 +102,7 @@ class _Writer:
             message=om.Message(text=_linked(finding)),
             locations=[self._located(finding)],
             related_locations=[*related, *notes] or None,
+            fixes=[self._fix(finding.fix)] if finding.fix else None,
             partial_fingerprints={
                 "primaryLocationLineHash": self._line_hash(finding.location),
                 "meshlint/v1": finding.fingerprint,
@@ -135,16 +137,22 @@ class _Writer:
         return location
 
     def _location(self, place: Location | Mark, message: str | None) -> Any:
-        span = place.span
-        region = om.Region(
-            start_line=span.start_line,
-            start_column=span.start_column,
-            end_line=span.end_line,
-            end_column=span.end_column,
-        )
-        physical = om.PhysicalLocation(artifact_location=self._artifact(place.file), region=region)
+        physical = om.PhysicalLocation(artifact_location=self._artifact(place.file), region=_region(place.span))
         return om.Location(
             physical_location=physical, message=om.Message(text=_plain_text(message)) if message else None
+        )
+
+    def _fix(self, fix: Fix) -> Any:
+        by_file: dict[str, list[Edit]] = {}
+        for edit in fix.edits:
+            by_file.setdefault(edit.file.name, []).append(edit)
+        return om.Fix(
+            description=om.Message(text=_plain_text(str(fix))),
+            artifact_changes=[
+                om.ArtifactChange(artifact_location=self._artifact(file), replacements=[_replacement(e) for e in edits])
+                for file, edits in by_file.items()
+            ],
+            properties={"safety": str(fix.safety)},
         )
 
     def _file(self, failure: Failure) -> Any:
@@ -170,6 +178,20 @@ class _Writer:
         if place.file not in self._hashes:
             self._hashes[place.file] = line_hashes(place.source.text)
         return self._hashes[place.file][place.span.start_line - 1]
+
+
+def _region(span: Span) -> Any:
+    return om.Region(
+        start_line=span.start_line,
+        start_column=span.start_column,
+        end_line=span.end_line,
+        end_column=span.end_column,
+    )
+
+
+def _replacement(edit: Edit) -> Any:
+    content = om.ArtifactContent(text=edit.text) if edit.text else None
+    return om.Replacement(deleted_region=_region(edit.span), inserted_content=content)
 
 
 def _linked(finding: Finding) -> str:

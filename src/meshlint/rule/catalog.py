@@ -11,7 +11,7 @@ from typing import Any
 
 from ..assets import folder
 from ..config import Config, ConfigError, explained, suggestion
-from ..finding import Audience, Confidence, RuleInfo, Severity
+from ..finding import Audience, Confidence, Fix, RuleInfo, Safety, Severity
 from ..source import yaml
 from ..source.document import Failure
 from .rule import Rule
@@ -77,7 +77,12 @@ def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
         supersedes=tuple(data.get("supersedes", ())),
         security=data.get("security", False),
         options=data.get("options", {}),
+        fix=_fix(data.get("fix")),
     )
+
+
+def _fix(data: Mapping[str, Any] | None) -> Fix | None:
+    return Fix(data["description"], Safety(data["safety"])) if data else None
 
 
 def _text(path: str) -> str:

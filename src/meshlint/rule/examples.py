@@ -2,17 +2,25 @@
 
 `examples/bad*` must find the rule exactly on the lines that end in `# expect: RULE [SEVERITY] [CONFIDENCE]`,
 `examples/good*` nothing at all. An example is a YAML file, or a folder of them with a `meshlint.yaml` if need be.
+
+The fixes of a bad example, all applied, must leave only the findings that have none. `examples/fixed_X` is what they make of
+`examples/bad_X`, to the letter, and the rule finds nothing in it; a rule that describes a fix has at least one.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
-from ..finding import Finding
+from ..finding import Finding, RuleInfo
+from ..source.change import Edit
 from ..source.document import Failure
+from ..source.edit import Overlap, apply
 
 _EXPECT = re.compile(r"#\s*expect:\s*(?P<rule>[a-z0-9-]+)(?P<axes>(?:\s+(?:error|warning|info|high|medium|low))*)\s*$")
 
@@ -35,17 +43,16 @@ class Expectation(NamedTuple):
     axes: tuple[str, ...]
 
 
-def run(rule: Path, id: str, lint: Lint) -> list[Outcome]:
+def run(rule: Path, info: RuleInfo, lint: Lint) -> list[Outcome]:
     """Runs every example of a rule folder. That there is none of a sort is an error too."""
     folder = rule / "examples"
     outcomes = []
-    for sort in ("bad", "good"):
+    for sort, judge in (("bad", _bad), ("good", _good), ("fixed", _fixed)):
         examples = sorted(folder.glob(f"{sort}*"))
-        if not examples:
+        if not examples and (sort != "fixed" or info.fix):
             outcomes.append(Outcome(f"{rule.name}/examples", (f"there is no {sort} example",)))
         for example in examples:
-            errors = _bad(example, id, lint) if sort == "bad" else _good(example, id, lint)
-            outcomes.append(Outcome(f"{rule.name}/examples/{example.name}", tuple(errors)))
+            outcomes.append(Outcome(f"{rule.name}/examples/{example.name}", tuple(judge(example, info.id, lint))))
     return outcomes
 
 
@@ -56,6 +63,7 @@ def _bad(example: Path, id: str, lint: Lint) -> Iterator[str]:
     findings, failures = lint(example, False)
     yield from map(_failed, failures)
     found = [finding for finding in findings if finding.rule.id == id]
+    yield from _unmended(example, found, lint)
     for expectation in expected:
         finding = next((f for f in found if _place(f, example) == (expectation.file, expectation.line)), None)
         where = f"{expectation.file}:{expectation.line}"
@@ -81,6 +89,79 @@ def _good(example: Path, id: str, lint: Lint) -> Iterator[str]:
         yield f"{file}:{line}: {finding.rule.id} was found in a good example: {finding.message}"
 
 
+def _unmended(example: Path, found: Sequence[Finding], lint: Lint) -> Iterator[str]:
+    """What is wrong with an example after the fixes of what was found in it."""
+    if not any(finding.fix for finding in found):
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        mended = Path(folder) / example.name
+        try:
+            for name, text in _mended(example, found).items():
+                (mended / name).parent.mkdir(parents=True, exist_ok=True)
+                (mended / name).write_bytes(text.encode())
+        except Overlap as error:
+            yield f"the fixes overlap: {error}"
+            return
+        left, failures = lint(mended, False)
+        yield from map(_failed, failures)
+        unfixed = [finding.message for finding in found if not finding.fix]
+        for finding in left:
+            if finding.rule.id == found[0].rule.id and finding.message not in unfixed:
+                file, line = _place(finding, mended)
+                yield f"{file}:{line}: {finding.rule.id} was found after the fixes: {finding.message}"
+
+
+def _fixed(example: Path, id: str, lint: Lint) -> Iterator[str]:
+    bad = _twin(example, "bad")
+    if not bad.exists():
+        yield f"there is no {bad.name}"
+        return
+    findings, _ = lint(bad, False)
+    try:
+        wanted = _mended(bad, [finding for finding in findings if finding.rule.id == id])
+    except Overlap:
+        return
+    given = _texts(example)
+    for file in sorted(given.keys() | wanted.keys()):
+        if difference := _difference(given.get(file, ""), wanted.get(file, "")):
+            yield f"{(Path(example.name) / file).as_posix()}:{difference}"
+    after, failures = lint(example, False)
+    yield from map(_failed, failures)
+    for finding in after:
+        if finding.rule.id == id:
+            file, line = _place(finding, example)
+            yield f"{file}:{line}: {id} was found in a fixed example: {finding.message}"
+
+
+def _twin(example: Path, sort: str) -> Path:
+    """The example of another sort that belongs to one."""
+    return example.with_name(f"{sort}_{example.name.partition('_')[2]}")
+
+
+def _mended(example: Path, findings: Iterable[Finding]) -> dict[str, str]:
+    """The texts of an example after the fixes of findings. Raises Overlap."""
+    by_file: dict[str, set[Edit]] = defaultdict(set)
+    for finding in findings:
+        for edit in finding.fix.edits if finding.fix else ():
+            by_file[_relative(edit.file.name, example)].add(edit)
+    return {file: apply(text, by_file[file]) for file, text in _texts(example).items()}
+
+
+def _texts(example: Path) -> dict[str, str]:
+    """What is in the files of an example, by their names in it (`.` where it is a file), line ends as they are."""
+    files = [file for file in example.rglob("*") if file.is_file()] if example.is_dir() else [example]
+    return {_relative(file, example): file.read_bytes().decode("utf-8") for file in files}
+
+
+def _difference(given: str, wanted: str) -> str | None:
+    """The first line in which two texts differ."""
+    pairs = zip_longest(given.splitlines(keepends=True), wanted.splitlines(keepends=True))
+    for number, (line, other) in enumerate(pairs, 1):
+        if line != other:
+            return f"{number}: {line!r} is here, and the fixes write {other!r}"
+    return None
+
+
 def _failed(failure: Failure) -> str:
     return f"{failure.file}:{failure.line or 1}: could not be checked: {failure.message}"
 
@@ -94,5 +175,9 @@ def _expectations(example: Path, id: str) -> Iterator[Expectation]:
 
 
 def _place(finding: Finding, example: Path) -> tuple[str, int]:
-    file = Path(finding.location.file).resolve().relative_to(example.parent.resolve())
-    return file.as_posix(), finding.location.span.start_line
+    return (example.name / Path(_relative(finding.location.file, example))).as_posix(), finding.location.span.start_line
+
+
+def _relative(file: str | Path, example: Path) -> str:
+    """A file's name in an example; `.` is the example itself."""
+    return Path(file).resolve().relative_to(example.resolve()).as_posix()

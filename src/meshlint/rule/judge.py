@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..config import Config
-from ..finding import Confidence, Finding, Related, ResourceId, RuleInfo
+from ..finding import Confidence, Finding, Fix, Related, ResourceId, RuleInfo
 from ..mesh.effective import Basis, Effective, Reason
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Route, Workload
@@ -110,6 +110,8 @@ def _member(info: RuleInfo, subject: Any, problem: Problem, mesh: Mesh) -> Membe
     location = problem.at if isinstance(problem.at, Location) else problem.at.origin
     if location is None:
         raise ValueError(f"nothing in the input decides {problem.at.value}: the check must name a place")
+    if problem.fix and not info.fix:
+        raise ValueError("the check has a fix that rule.yaml does not describe")
     grounds = [*_bases(problem.at), *(b for ground in problem.rests_on for b in _bases(ground))]
     lowest = min((_weight(basis, mesh) for basis in grounds), default=Confidence.HIGH)
     confidence = min(info.confidence, lowest, problem.confidence or Confidence.HIGH)
@@ -203,7 +205,20 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
         tuple(notes),
         next((m.problem.missing for m in members if m.problem.missing), None),
         problem.cause or "",
+        _fix(members),
     )
+
+
+def _fix(members: Sequence[Member]) -> Fix | None:
+    """The changes of all members together; none where one of them has none, or where no edit makes them."""
+    described = members[0].info.fix
+    if described is None or not all(member.problem.fix for member in members):
+        return None
+    from ..source.edit import edits
+
+    changes = [change for member in members for change in member.problem.fix]
+    found = edits({(type(c), id(c.location.document), c.location.path, repr(c[1:])): c for c in changes}.values())
+    return described._replace(edits=found) if found else None
 
 
 def _evidence(member: Member) -> Iterator[tuple[str, Location | None]]:

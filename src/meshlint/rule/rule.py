@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 from ..finding import Audience, Confidence, RuleInfo, Severity
 from ..mesh.effective import Effective, Reason
+from ..source.change import Change
 from ..source.document import Location
 
 Evidence = Reason | Effective[Any] | Location
@@ -18,11 +19,12 @@ class Problem:
     do. `rests_on` are further values the conclusion depends on. `severity` and `audience` may only be quieter than the
     rule's, `confidence` only lower. Problems of one rule with the same place are one finding; `cause` makes problems one
     finding although their places differ (a default of the mesh decided): the first place in input order is shown.
-    `missing` names the input that would decide, when the confidence is lowered for want of it. `values` fill the
-    rule's message; when problems are grouped, values that differ are listed.
+    `missing` names the input that would decide, when the confidence is lowered for want of it. `fix` are the changes that
+    the `fix` of the rule's metadata describes; where no edit makes them, the finding has no fix. When problems are grouped,
+    all of theirs are made, or none. `values` fill the rule's message; when problems are grouped, values that differ are listed.
     """
 
-    __slots__ = ("at", "audience", "cause", "confidence", "missing", "related", "rests_on", "severity", "values")
+    __slots__ = ("at", "audience", "cause", "confidence", "fix", "missing", "related", "rests_on", "severity", "values")
 
     def __init__(
         self,
@@ -35,6 +37,7 @@ class Problem:
         audience: Audience | None = None,
         cause: str | None = None,
         missing: str | None = None,
+        fix: Iterable[Change] = (),
         **values: Any,
     ) -> None:
         self.at = at
@@ -45,6 +48,7 @@ class Problem:
         self.audience = audience
         self.cause = cause
         self.missing = missing
+        self.fix = tuple(fix)
         self.values = values
 
 
