@@ -9,6 +9,7 @@ import pytest
 from meshes import report
 
 from meshlint.cli.test import run
+from meshlint.finding import Finding
 from meshlint.rule import catalog
 
 FOLDERS = sorted(path.parent for path in Path(catalog.root()).glob("*/*/rule.yaml"))
@@ -93,6 +94,15 @@ def test_a_rule_needs_examples_of_both_sorts(rule: Path, sort: str) -> None:
     assert errors(rule) == [f"there is no {sort} example"]
 
 
+def findings_at(place: str) -> tuple[str, list[Finding]]:
+    """The rule whose example has a line, and what every rule finds there."""
+    path, _, line = place.partition(":")
+    file = Path(catalog.root()) / path
+    mesh = file if file.parent.name == "examples" else file.parent
+    found = [finding for finding in report(mesh).findings if finding.location.span.start_line == int(line)]
+    return path.split("/")[1].replace("_", "-"), found
+
+
 FIXING = Path(catalog.root()) / "timeouts" / "timeout_cuts_streaming_response"
 
 
@@ -149,6 +159,28 @@ def test_a_fix_that_does_not_mend_is_an_error(fixing: Path) -> None:
         "bad_longer_minimum/routes.yaml:16: timeout-cuts-streaming-response was found after the fixes"
     )
     assert fixed.startswith("fixed_longer_minimum/routes.yaml:16: timeout-cuts-streaming-response was found in a fixed")
+
+
+WITHOUT_A_FIX = {
+    "mtls/port_accepts_plaintext/examples/bad_default.yaml:14": "nothing is written",
+    "mtls/port_accepts_plaintext/examples/bad_tie.yaml:25": "nobody knows which policy decides",
+    "mtls/mtls_disabled_on_port/examples/bad_tie.yaml:12": "nobody knows which policy decides",
+    "egress/egress_unrestricted/examples/bad_mesh_settings.yaml:11": "the namespaces have no Sidecar",
+    "egress/egress_unrestricted/examples/bad_root_sidecar.yaml:11": "the Sidecar is for every namespace",
+    "retries/retry_on_generation_route/examples/bad_mesh_default.yaml:11": "it is the policy of every route",
+    "retries/retry_on_generation_route/examples/bad_built_in_conditions/routes.yaml:20": "there is no block",
+    "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:16": "only paths have templates",
+    "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:29": "it is no path",
+    "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:30": "a template and * do not mix",
+    "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:31": "a template is a whole segment",
+    "authorization/path_wildcard_matched_literally/examples/bad_template_before_1.22/policy.yaml:12": "no templates yet",
+}
+
+
+@pytest.mark.parametrize("place", WITHOUT_A_FIX)
+def test_some_findings_have_no_fix(place: str) -> None:
+    id, at_the_line = findings_at(place)
+    assert [(f.rule.id, f.fix) for f in at_the_line if f.rule.id == id] == [(id, None)], WITHOUT_A_FIX[place]
 
 
 MESSAGES = [
@@ -284,8 +316,5 @@ MESSAGES = [
 
 @pytest.mark.parametrize(("place", "message"), MESSAGES, ids=[place for place, _ in MESSAGES])
 def test_messages_say_what_happens_at_run_time(place: str, message: str) -> None:
-    path, _, line = place.partition(":")
-    file = Path(catalog.root()) / path
-    mesh = file if file.parent.name == "examples" else file.parent
-    at_the_line = [f.message for f in report(mesh).findings if f.location.span.start_line == int(line)]
-    assert message in at_the_line
+    _, at_the_line = findings_at(place)
+    assert message in [finding.message for finding in at_the_line]

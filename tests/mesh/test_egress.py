@@ -239,3 +239,13 @@ def test_the_first_place_is_the_namespace() -> None:
 def test_internal_workloads_are_listed() -> None:
     text = SHOP + "---\nPod shop/vllm {labels: {app: vllm}}\nspec: {containers: [{name: c, image: vllm/vllm-openai}]}\n"
     assert [str(w) for w in egress_of(mesh_of(text), "shop").internal] == ["shop/vllm"]
+
+
+def test_the_sidecars_of_the_namespace_that_may_apply() -> None:
+    """Those that a fix may write to: neither the root namespace's nor one for other workloads."""
+    elsewhere, root = "workloadSelector: {labels: {app: other}}", "istio-system/default"
+    text = (
+        SHOP + sidecar(LAX) + sidecar(LAX, "shop/other") + sidecar(LAX, "shop/one", rest=elsewhere) + sidecar(LAX, root)
+    )
+    assert [str(s) for s in egress_of(mesh_of(text), "shop").sidecars] == ["Sidecar shop/default", "Sidecar shop/other"]
+    assert egress_of(mesh_of(SHOP + sidecar(LAX, root)), "shop").sidecars == ()

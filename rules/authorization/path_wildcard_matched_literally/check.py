@@ -1,13 +1,16 @@
+import re
 from collections.abc import Iterator
 
 from meshlint.mesh.mesh import Mesh
 from meshlint.resource.resource import Resource, get
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 from meshlint.source.document import Path
 
 TEMPLATES_SINCE = (1, 22)
 SOURCE_FIELDS = ("principals", "notPrincipals", "requestPrincipals", "notRequestPrincipals")
 OPERATION_FIELDS = ("hosts", "notHosts", "methods", "notMethods", "paths", "notPaths")
+SEGMENTS = re.compile(r"(?:/(?:\*|[A-Za-z0-9._~-]+))+")
 NO_PATTERNS = ("source.namespace", "source.ip", "remote.ip", "destination.ip", "destination.port")
 
 CONSEQUENCES = {
@@ -26,8 +29,10 @@ def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
         field = str(path[-2])
         if _is_literal(value) and not (field.lower().endswith("paths") and _is_template(value, mesh)):
             excepted = field.startswith("not")
+            template = _template(value, mesh) if field.lower().endswith("paths") else None
             yield Problem(
                 policy.at(*path),
+                fix=[Put(policy.at(*path), template)] if template else (),
                 value=value,
                 meant=f"the requests that {field} is meant for",
                 consequence=CONSEQUENCES.get((action, excepted), OTHER[excepted]),
@@ -41,6 +46,13 @@ def _is_literal(value: str) -> bool:
 
 def _is_template(value: str, mesh: Mesh) -> bool:
     return mesh.istio_version >= TEMPLATES_SINCE and ("{*}" in value or "{**}" in value)
+
+
+def _template(value: str, mesh: Mesh) -> str | None:
+    """The template that a path was meant to be: it has no `*` but whole segments, and none at its end (semantics §5.4)."""
+    if mesh.istio_version < TEMPLATES_SINCE or not SEGMENTS.fullmatch(value) or value.endswith("*"):
+        return None
+    return value.replace("*", "{*}")
 
 
 def _values(policy: Resource) -> Iterator[tuple[Path, str]]:

@@ -2,10 +2,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from meshlint.mesh.effective import Effective
-from meshlint.mesh.istio.egress import OPEN
+from meshlint.mesh.istio.egress import CLOSED, OPEN
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Egress
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 SHOWN = 6
 """How many approved hosts, and places that show them, a finding names."""
@@ -23,6 +24,7 @@ def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Pr
         rests_on=[posture, egress.in_mesh, *_concern(egress, mesh, options)],
         missing=None if decided else "the mesh settings (ConfigMap istio, IstioOperator or istiod values)",
         cause=None if decided else "Istio's default outbound policy",
+        fix=[Put(sidecar.at("spec", "outboundTrafficPolicy", "mode"), CLOSED) for sidecar in egress.sidecars],
         namespaces=egress.namespace,
         mode=posture.value,
         reason=posture.because[-1].text if decided else "Istio's default, which nothing in the input changes",

@@ -6,6 +6,7 @@ from meshlint.mesh.effective import Effective
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import MtlsMode, Port
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(port: Port, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -15,7 +16,13 @@ def check(port: Port, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Proble
     if options["allow-plaintext-callers"] and port.plaintext_use:
         return
     if mode.origin:
-        yield Problem(mode, rests_on=[port.workload.in_mesh], port=port, reason=mode.because[-1].text)
+        yield Problem(
+            mode,
+            rests_on=[port.workload.in_mesh],
+            fix=[Put(mode.declared, MtlsMode.STRICT.value)] if mode.declared else (),
+            port=port,
+            reason=mode.because[-1].text,
+        )
     else:
         yield _by_default(port, mode, mesh)
 

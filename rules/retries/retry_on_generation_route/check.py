@@ -7,6 +7,7 @@ from meshlint.mesh.istio.retries import repeats_work, replays
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Answer, Route
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(route: Route, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -27,11 +28,13 @@ def check(route: Route, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Prob
     replaying = replaying_on(conditions.value, protocol.value)
     works_again = any(repeats_work(word, protocol.value) for word in replaying)
     certain = route.generation.value is Answer.YES
+    block = route.retries.block.origin
     yield Problem(
-        conditions.origin or route.retries.block.origin or route.location,
+        conditions.origin or block or route.location,
         related=[route.generation],
         rests_on=[route.generation, route.retries.block, attempts, conditions, protocol],
         severity=None if works_again and certain else Severity.WARNING,
+        fix=[Put(block, {"attempts": 0})] if block and block.path[-1] == "retries" else (),
         missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
         route=route,
         times="once more" if attempts.value == 1 else f"{attempts.value} more times",

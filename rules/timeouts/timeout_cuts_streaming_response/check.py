@@ -18,7 +18,7 @@ def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
         related=[route.generation],
         rests_on=[route.generation],
         severity=None if certain else Severity.WARNING,
-        fix=[Put(route.timeout.origin, duration_text(least))] if route.timeout.origin else (),
+        fix=[Put(route.timeout.declared, duration_text(least))] if route.timeout.declared else (),
         missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
         route=route,
         timeout=duration_text(timeout),

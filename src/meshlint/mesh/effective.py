@@ -64,6 +64,11 @@ class Effective(NamedTuple, Generic[T]):
         return next((reason.location for reason in reversed(self.because) if reason.location), None)
 
     @property
+    def declared(self) -> Location | None:
+        """The place that says the value, where nothing about it is doubtful."""
+        return self.because[-1].location if self.because and self.basis is Basis.DECLARED else None
+
+    @property
     def basis(self) -> Basis:
         """The weakest ground any reason that still matters stands on: the last reason decides, a tie or an assumption on
         the way to it weakens it, a default that was overridden does not."""

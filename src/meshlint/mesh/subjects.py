@@ -220,7 +220,8 @@ class Host(NamedTuple):
 class Egress(NamedTuple):
     """What the workloads of a namespace may call outside the mesh.
 
-    `workloads` are those of the namespace that share a Sidecar; empty when none are known. `intent` are the places that
+    `workloads` are those of the namespace that share a Sidecar; empty when none are known. `sidecars` are the namespace's own
+    that apply to them, or may. `intent` are the places that
     show that somebody meant to limit it, `hosts` the approved ones. `internal` are the workloads that have no business
     outside. `limited` is the reason why a NetworkPolicy closes it all the same. `first` is the first place of the
     namespace in the input.
@@ -228,6 +229,7 @@ class Egress(NamedTuple):
 
     namespace: str
     workloads: tuple[Workload, ...]
+    sidecars: tuple[Resource, ...]
     posture: Effective[str]
     in_mesh: Effective[bool]
     intent: tuple[Reason, ...]

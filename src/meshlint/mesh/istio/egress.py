@@ -13,7 +13,10 @@ from .order import one_of
 OPEN = ("ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS")
 """Outbound policies under which a host that nothing declares is reached all the same."""
 
-_MODES = {0: "REGISTRY_ONLY", 1: "ALLOW_ANY"}
+CLOSED = "REGISTRY_ONLY"
+"""The outbound policy under which only hosts of the mesh and of ServiceEntries are reached."""
+
+_MODES = {0: CLOSED, 1: "ALLOW_ANY"}
 
 
 def of_mesh(meshconfig: MeshConfig) -> Effective[str]:
@@ -52,7 +55,7 @@ def _said(policy: Any, where: Location, text: str, wider: tuple[Reason, ...]) ->
     """What an outboundTrafficPolicy that is there says; without a mode it is REGISTRY_ONLY, the enum's zero value."""
     mode = get(policy, "mode")
     if mode is None:
-        return Effective("REGISTRY_ONLY", (*wider, Reason(f"{text} without a mode, which is REGISTRY_ONLY", where)))
+        return Effective(CLOSED, (*wider, Reason(f"{text} without a mode, which is REGISTRY_ONLY", where)))
     value = _MODES.get(mode, "OTHER") if isinstance(mode, int) else str(mode)
     basis = Basis.ASSUMED if isinstance(mode, Placeholder) else Basis.DECLARED
     place = where.document.at(*where.path, "mode")

@@ -73,6 +73,7 @@ class Outbound:
         return Egress(
             namespace,
             workloads,
+            tuple(sidecar for sidecar in sidecars if sidecar.namespace == namespace),
             of_sidecars(sidecars, self._mesh),
             _membership(namespace, workloads),
             tuple(reason for reason, _ in intent),
