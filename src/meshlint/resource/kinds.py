@@ -17,6 +17,7 @@ VIRTUAL_SERVICE = GroupKind("networking.istio.io", "VirtualService")
 DESTINATION_RULE = GroupKind("networking.istio.io", "DestinationRule")
 ISTIO_GATEWAY = GroupKind("networking.istio.io", "Gateway")
 SERVICE_ENTRY = GroupKind("networking.istio.io", "ServiceEntry")
+WORKLOAD_ENTRY = GroupKind("networking.istio.io", "WorkloadEntry")
 SIDECAR = GroupKind("networking.istio.io", "Sidecar")
 PEER_AUTHENTICATION = GroupKind("security.istio.io", "PeerAuthentication")
 AUTHORIZATION_POLICY = GroupKind("security.istio.io", "AuthorizationPolicy")
@@ -32,6 +33,8 @@ INFERENCE_POOLS = (INFERENCE_POOL, INFERENCE_POOL_ALPHA)
 
 NAMESPACE = GroupKind("", "Namespace")
 SERVICE = GroupKind("", "Service")
+ENDPOINT_SLICE = GroupKind("discovery.k8s.io", "EndpointSlice")
+NODE = GroupKind("", "Node")
 CONFIG_MAP = GroupKind("", "ConfigMap")
 POD = GroupKind("", "Pod")
 NETWORK_POLICY = GroupKind("networking.k8s.io", "NetworkPolicy")
@@ -106,12 +109,14 @@ _MESH_GROUPS = frozenset(
 )
 
 _CLUSTER_SCOPED = frozenset(
-    {NAMESPACE, VALIDATING_WEBHOOK, MUTATING_WEBHOOK, API_SERVICE, CRD, GATEWAY_CLASS, HELM_VALUES}
+    {NAMESPACE, NODE, VALIDATING_WEBHOOK, MUTATING_WEBHOOK, API_SERVICE, CRD, GATEWAY_CLASS, HELM_VALUES}
 )
 
 _AROUND_THE_MESH = POD_OWNERS | {
     NAMESPACE,
     SERVICE,
+    ENDPOINT_SLICE,
+    NODE,
     CONFIG_MAP,
     NETWORK_POLICY,
     INGRESS,

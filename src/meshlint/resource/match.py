@@ -4,6 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
+from ipaddress import ip_address
 from operator import itemgetter
 from typing import Any, NamedTuple
 
@@ -95,6 +96,15 @@ def split_service_host(host: str, domain: str) -> tuple[str, str] | None:
     return (name, namespace) if is_service else None
 
 
+def is_address(text: object) -> bool:
+    """Whether something is the text of an IP address."""
+    try:
+        ip_address(str(text))
+    except ValueError:
+        return False
+    return True
+
+
 def host_matches(one: str, other: str) -> bool:
     """Whether two hosts, each of which may start with `*`, have a name in common (`host.Name.Matches`)."""
     return subset_of(one, other) or subset_of(other, one)
@@ -136,6 +146,18 @@ def service_ports(service: Resource) -> Iterator[ServicePort]:
             target = port.get("targetPort") or number
             target = target if isinstance(target, int) else str(target)
             yield ServicePort(number, name, _protocol_of(port, number, name), target)
+
+
+def entry_ports(entry: Resource) -> Iterator[ServicePort]:
+    """The ports of a ServiceEntry whose numbers are known; one without a targetPort leads to its own number."""
+    for port in entry.items("spec", "ports"):
+        number = port.get("number") if isinstance(port, dict) else None
+        if isinstance(number, int):
+            name, stated, target = port.get("name"), str(port.get("protocol") or "").lower(), port.get("targetPort")
+            found = stated if stated in _PROTOCOLS else None
+            yield ServicePort(
+                number, name if isinstance(name, str) else None, found, target if isinstance(target, int) and target else number
+            )
 
 
 def _protocol_of(port: Mapping[str, Any], number: int, name: str | None) -> str | None:

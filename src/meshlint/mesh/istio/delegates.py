@@ -1,7 +1,7 @@
 """What becomes of the matches of a delegating rule and of its delegate (semantics §2.4).
 
 Mirrors `pilot/pkg/model/virtualservice.go mergeHTTPMatchRequests`, `hasConflict` and `stringMatchConflict`: the two are
-intersected pair by pair, and a pair that contradicts itself is dropped. Compared with istiod.
+intersected pair by pair, and pairs that contradict themselves are dropped. Compared with istiod.
 """
 
 from __future__ import annotations
@@ -17,17 +17,23 @@ Match = tuple[Mapping[str, Any], Location]
 
 _STRINGS = ("uri", "scheme", "method", "authority")
 _STRING_MAPS = ("headers", "withoutHeaders", "queryParams")
-_PLAIN = ("port", "sourceNamespace")
 
 
 def intersected(root: Sequence[Match], leaf: Sequence[Match]) -> list[Match]:
-    """The matches of a delegate's rule as they act below those of its root; empty = nothing can reach it.
+    """The matches of a delegate's rule as they act below those of its root; empty = istiod drops the rule.
 
-    A side without matches takes everything, so that the other's stay as they are.
+    A side without matches takes everything, so that the other's stay as they are. Each match of the delegate must lie
+    inside one of the root's: one that does not takes the whole rule with it.
     """
     if not root or not leaf:
         return [*leaf, *root]
-    return [_merged(one, other) for one in root for other in leaf if not _contradict(one[0], other[0])]
+    found = []
+    for other in leaf:
+        inside = [_merged(one, other) for one in root if not _contradict(one[0], other[0])]
+        if not inside:
+            return []
+        found += inside
+    return found
 
 
 def _merged(root: Match, leaf: Match) -> Match:
@@ -50,10 +56,14 @@ def _contradict(root: Mapping[str, Any], leaf: Mapping[str, Any]) -> bool:
         return True
     if bool(root.get("ignoreUriCase")) != bool(leaf.get("ignoreUriCase")):
         return True
-    if any(root.get(field) and leaf.get(field) and root[field] != leaf[field] for field in _PLAIN):
+    if root.get("port") and leaf.get("port") and root["port"] != leaf["port"]:
+        return True
+    if root.get("sourceNamespace") and root["sourceNamespace"] != leaf.get("sourceNamespace"):
         return True
     gateways, narrowed = each(root, "gateways"), each(leaf, "gateways")
-    return bool(gateways) and any(name not in gateways for name in narrowed)
+    if not gateways or not narrowed:
+        return False
+    return len(gateways) < len(narrowed) or any(name not in gateways for name in narrowed)
 
 
 def _strings_contradict(root: Any, leaf: Any) -> bool:
@@ -61,9 +71,9 @@ def _strings_contradict(root: Any, leaf: Any) -> bool:
     if not isinstance(root, dict) or not isinstance(leaf, dict):
         return False
     exact, prefix = root.get("exact"), root.get("prefix")
-    if exact is not None:
+    if exact:
         return bool(leaf.get("exact") != exact)
-    if prefix is not None:
+    if prefix:
         return not str(leaf.get("exact") or leaf.get("prefix") or "").startswith(str(prefix))
     return True
 

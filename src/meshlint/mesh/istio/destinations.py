@@ -5,8 +5,8 @@ Mirrors `pilot/pkg/model/push_context.go setDestinationRules` and `destinationRu
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY
@@ -15,7 +15,7 @@ from ...resource.resource import Resource, required
 from ...source.document import Path
 from ..effective import Effective, Reason
 from ..subjects import Dropped
-from .order import decided, one_of, possible_sequences, sequence
+from .order import creation, decided, one_of, possible_sequences, sequence
 from .visibility import Visibility
 
 
@@ -32,11 +32,38 @@ class Merged(NamedTuple):
     export_to: frozenset[str]
     selector: tuple[tuple[str, str], ...]
 
+    @property
+    def selects(self) -> bool:
+        """Whether it is for some workloads only."""
+        return self.rules[0].get("spec", "workloadSelector") is not None
+
+    @property
+    def labels(self) -> Mapping[str, str]:
+        """What its workloadSelector requires."""
+        return dict(self.selector)
+
     def add(self, rule: Resource) -> "Merged":
         known = {name for name, _, _ in self.subsets}
         fresh = tuple(s for s in _subsets(rule) if s[0] not in known)
         policy = self.policy or (rule if _has_policy(rule) else None)
         return self._replace(rules=(*self.rules, rule), policy=policy, subsets=(*self.subsets, *fresh))
+
+
+class _Pool:
+    """Rules by namespace and resolved host."""
+
+    def __init__(self) -> None:
+        self.by_namespace: dict[str, dict[str, list[Resource]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, namespace: str, host: str, rule: Resource) -> None:
+        self.by_namespace[namespace][host].append(rule)
+
+
+class _Step(NamedTuple):
+    """A place where istiod looks for rules; `own` = the client's namespace, whose rules need no export to it."""
+
+    scope: str
+    own: bool
 
 
 class DestinationRules:
@@ -46,11 +73,12 @@ class DestinationRules:
         self._visibility = visibility
         self._root = root_namespace
         self._domain = domain
-        self._rules: dict[str, dict[str, list[Resource]]] = defaultdict(lambda: defaultdict(list))
+        self._rules, self._local, self._exported, self._private = _Pool(), _Pool(), _Pool(), _Pool()
         for rule in inventory.all(DESTINATION_RULE):
             host = rule.get("spec", "host")
             if isinstance(host, str) and host:
-                self._rules[rule.namespace][resolve(host, rule.namespace, domain)].append(rule)
+                self._sort_in(rule, resolve(host, rule.namespace, domain))
+        self._merged: dict[int, Sequence[Merged]] = {}
         self._entries = {
             host.lower(): entry.namespace
             for entry in reversed(sequence(inventory.all(SERVICE_ENTRY)))
@@ -58,71 +86,75 @@ class DestinationRules:
             if isinstance(host, str)
         }
 
+    def _sort_in(self, rule: Resource, host: str) -> None:
+        """As istiod keeps them: what its own namespace may use, what others may, and what is private (`setDestinationRules`)."""
+        written, own = _written(rule), {".", rule.namespace}
+        self._rules.add(rule.namespace, host, rule)
+        if not written or "*" in written or written & own:
+            self._local.add(rule.namespace, host, rule)
+        by_default = not written and rule.namespace in self._exports(rule)
+        private = by_default or (len(written) == 1 and written <= own)
+        (self._private if private else self._exported).add(rule.namespace, host, rule)
+
     def hosts(self) -> dict[str, list[Resource]]:
         """Every host that a rule names, with its rules in input order of namespaces."""
         found: dict[str, list[Resource]] = defaultdict(list)
-        for by_host in self._rules.values():
+        for by_host in self._rules.by_namespace.values():
             for host, rules in by_host.items():
                 found[host] += rules
         return found
 
     def for_client(self, client: str, host: str) -> Effective[Merged | None]:
-        """The merged rule that clients of a namespace get for a host, None = none.
-
-        The first step that has a rule wins: the client's own namespace (in the root namespace only private rules), the
-        service's namespace, the root namespace; nothing is merged across steps.
-        """
-        own = self._own(client, host)
-        if own:
-            return own
+        """The merged rule that clients of a namespace get for a host, None = none, the candidates of a tie included."""
         service = split_service_host(host, self._domain)
         hidden: Effective[Merged | None] | None = None
-        for namespace in (service[1] if service else self._entries.get(host), self._root):
-            found = self._exported(namespace, client, host)
-            if found and (found.value or found.candidates):
+        for rules, step in self._steps(client, host, service[1] if service else self._entries.get(host)):
+            found = self._chosen(rules, client, step)
+            if step.own or found.value or found.candidates:
                 return found
             hidden = hidden or found
         return hidden or Effective(None, (Reason(f"no DestinationRule that clients in {client} see names {host}"),))
 
-    def _own(self, client: str, host: str) -> Effective[Merged | None] | None:
-        rules = self._rules.get(client, {})
-        if client == self._root:
-            rules = {h: [r for r in rs if self._exports(r) == {client}] for h, rs in rules.items()}
-        rules = {h: seen for h, rs in rules.items() if (seen := [r for r in rs if self._sees(r, client)])}
-        found = _most_specific(host, rules)
-        return self._chosen(rules[found], client, "in the client's own namespace") if found else None
+    def entries(self, client: str, host: str, owner: str) -> Sequence[Merged]:
+        """What proxies of a namespace get for the service of a host in namespace `owner`, by age (`destinationRule`)."""
+        for rules, step in self._steps(client, host, owner):
+            if id(rules) not in self._merged:
+                self._merged[id(rules)] = merge(sorted(rules, key=creation))
+            found = [entry for entry in self._merged[id(rules)] if step.own or _shown(entry, client)]
+            if step.own or found:
+                return found
+        return ()
 
-    def _exported(self, owner: str | None, client: str, host: str) -> Effective[Merged | None] | None:
-        if owner is None or owner == client != self._root:
-            return None
-        rules = self._rules.get(owner, {})
-        exported = {h: [r for r in rs if self._exports(r) != {owner} and not _selector(r)] for h, rs in rules.items()}
-        found = _most_specific(host, {h: rs for h, rs in exported.items() if rs})
-        if not found:
-            return None
-        return self._chosen(exported[found], client, f"exported from namespace {owner}")
+    def _steps(self, client: str, host: str, owner: str | None) -> Iterator[tuple[list[Resource], "_Step"]]:
+        """The rules of the most specific host at each place istiod looks at: the client's own namespace (in the root
+        namespace only private rules), the service's namespace, the root namespace; nothing is merged across them.
+        """
+        own = self._private if client == self._root else self._local
+        steps = [(own, client, _Step("in the client's own namespace", True))]
+        steps += [(self._exported, n, _Step(f"exported from namespace {n}", False)) for n in (owner, self._root) if n]
+        for pool, namespace, step in steps:
+            by_host = pool.by_namespace.get(namespace, {})
+            found = most_specific(host, by_host)
+            if found:
+                yield by_host[found], step
 
-    def _chosen(self, rules: list[Resource], client: str, scope: str) -> Effective[Merged | None]:
+    def _chosen(self, rules: list[Resource], client: str, step: "_Step") -> Effective[Merged | None]:
         outcomes: list[Effective[Merged | None]] = []
         for order in possible_sequences(rules):
-            entries = [e for e in merge(order) if not e.selector and self._sees(e.rules[0], client)]
+            entries = [e for e in merge(order) if not e.selector and (step.own or _shown(e, client))]
             if not entries:
-                text = f"no rule for the host {scope} is for {client}, and no less specific one is looked at"
+                text = f"no rule for the host {step.scope} is for {client}, and no less specific one is looked at"
                 outcomes.append(Effective(None, (Reason(text, order[0].at("spec", "host")),)))
                 continue
             entry = entries[-1]
             first = entry.policy or entry.rules[0]
             where = first.at("spec", "trafficPolicy") if entry.policy else first.at("spec", "host")
             names = ", ".join(rule.name for rule in entry.rules)
-            outcomes.append(Effective(entry, (Reason(f"DestinationRule {names}, {scope}", where),)))
+            outcomes.append(Effective(entry, (Reason(f"DestinationRule {names}, {step.scope}", where),)))
         return one_of(outcomes, "creation times decide which rule is merged first")
 
     def _exports(self, rule: Resource) -> frozenset[str]:
         return self._visibility.export_to(rule, DESTINATION_RULE)
-
-    def _sees(self, rule: Resource, client: str) -> bool:
-        exported = self._exports(rule)
-        return "*" in exported or client in exported
 
     def dropped(self, host: str, rules: Sequence[Resource]) -> list[Dropped]:
         """The parts of the rules of a host that no client, or not every client they are meant for, gets."""
@@ -157,6 +189,11 @@ class DestinationRules:
     def _meet(self, one: Resource, other: Resource) -> bool:
         a, b = self._exports(one), self._exports(other)
         return bool(a & b) or ("*" in a and bool(b)) or ("*" in b and bool(a))
+
+
+def _shown(entry: Merged, client: str) -> bool:
+    """Whether an exported entry is for a namespace; `.` is not read as a name here (`getExportedDestinationRuleFromNamespace`)."""
+    return not entry.export_to or "*" in entry.export_to or client in entry.export_to
 
 
 def merge(rules: Iterable[Resource]) -> list[Merged]:
@@ -246,7 +283,7 @@ def _united(found: list[Dropped]) -> list[Dropped]:
     return list(by_place.values())
 
 
-def _most_specific(host: str, candidates: Mapping[str, Sequence[Resource]]) -> str | None:
+def most_specific(host: str, candidates: Mapping[str, Any]) -> str | None:
     """The exact host, else the longest wildcard that covers it (`MostSpecificHostMatch`)."""
     if host in candidates:
         return host

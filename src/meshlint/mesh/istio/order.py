@@ -16,6 +16,11 @@ def by_name(resources: Iterable[Resource]) -> list[Resource]:
     return sorted(resources, key=lambda r: (r.name, r.namespace))
 
 
+def creation(resource: Resource) -> tuple[str, str, str]:
+    """Sorts objects as istiod does where all that have no creationTimestamp are of one age, and the oldest."""
+    return resource.created or "", resource.name, resource.namespace
+
+
 def decided(resources: Sequence[Resource]) -> bool:
     """Whether the input tells the order: every object has a creationTimestamp."""
     return all(r.created for r in resources)

@@ -28,7 +28,7 @@ from ...resource.match import (
     split_service_host,
 )
 from ...resource.resource import Resource, each, get, required
-from ...resource.workload import PodTemplate
+from ...resource.workload import PodTemplate, container_ports
 from ...source.document import Location
 from ..effective import Effective, Reason
 from ..exposure import ingress_backends
@@ -71,7 +71,7 @@ class Ports:
 
         A job for which nothing names a port serves nobody.
         """
-        names = dict(_container_ports(workload.pod)) if workload.pod else {}
+        names = dict(container_ports(workload.pod)) if workload.pod else {}
         exposed: dict[int, list[tuple[Resource, ServicePort]]] = defaultdict(list)
         for service in self._services(workload):
             for port in service_ports(service):
@@ -186,18 +186,6 @@ def _in_ambient(mode: Effective[MtlsMode]) -> Effective[MtlsMode]:
     if mode.value is not MtlsMode.DISABLE:
         return mode
     return Effective(MtlsMode.PERMISSIVE, (Reason(_AMBIENT), *mode.because))
-
-
-def _container_ports(pod: PodTemplate) -> Iterator[tuple[int, str | None]]:
-    for path, container in pod.containers():
-        is_helper = "initContainers" in path and container.get("restartPolicy") != "Always"
-        if is_helper or container.get("name") == "istio-proxy":
-            continue
-        for port in each(container, "ports"):
-            number = port.get("containerPort") if isinstance(port, dict) else None
-            if isinstance(number, int) and port.get("protocol") not in ("UDP", "SCTP"):
-                name = port.get("name")
-                yield number, name if isinstance(name, str) else None
 
 
 def _target(port: ServicePort, names: Mapping[int, str | None]) -> int | None:

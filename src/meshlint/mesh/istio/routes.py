@@ -39,13 +39,17 @@ class Rule(NamedTuple):
     matches: tuple[tuple[Mapping[str, Any], Location], ...]
     delegates_to_nothing: Reason | None = None
 
+    def part(self, name: str) -> tuple[Resource, Path] | None:
+        """The first part that has a field."""
+        return next(((r, path) for r, path in self.parts if r.get(*path, name) is not None), None)
+
     def field(self, name: str) -> tuple[Any, Location] | None:
         """The value of a field and its place, from the first part that has it."""
-        for resource, path in self.parts:
-            value = resource.get(*path, name)
-            if value is not None:
-                return value, resource.at(*path, name)
-        return None
+        part = self.part(name)
+        if part is None:
+            return None
+        resource, path = part
+        return resource.get(*path, name), resource.at(*path, name)
 
 
 def rules(inventory: Inventory, visibility: Visibility) -> Iterator[Rule]:
@@ -112,8 +116,29 @@ def _plain(virtual_service: Resource, path: Path) -> Rule:
 
 
 def _matches(resource: Resource, path: Path) -> tuple[tuple[Mapping[str, Any], Location], ...]:
-    entries = enumerate(resource.items(*path, "match"))
-    return tuple((m, resource.at(*path, "match", i)) for i, m in entries if isinstance(m, dict))
+    """The matches of a rule; the gateways they name in full, since a delegate's may stand below another namespace's."""
+    found = []
+    for index, match in enumerate(resource.items(*path, "match")):
+        if isinstance(match, dict):
+            if match.get("gateways"):
+                match = {**match, "gateways": gateway_names(match["gateways"], resource.namespace)}
+            found.append((match, resource.at(*path, "match", index)))
+    return tuple(found)
+
+
+def gateway_names(names: Any, namespace: str) -> list[str]:
+    """Gateways as `namespace/name`; `mesh` stays, and a dotted name is read as the host of a gateway (`resolveGatewayName`)."""
+    return [_gateway_name(name, namespace) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def _gateway_name(name: str, namespace: str) -> str:
+    if name == "mesh":
+        return name
+    owner, slash, own = name.partition("/")
+    if slash:
+        return f"{namespace}/{own}" if owner == "." else name
+    own, dot, rest = name.partition(".")
+    return f"{rest.partition('.')[0]}/{own}" if dot else f"{namespace}/{name}"
 
 
 def is_bound_to_mesh(virtual_service: Resource) -> bool:

@@ -60,7 +60,7 @@ class Visibility:
             return PUBLIC
         if client not in exported:
             return None
-        return PRIVATE if exported == {virtual_service.namespace} else NAMED
+        return PRIVATE if client == virtual_service.namespace else NAMED
 
     def sidecars(self, namespace: str, labels: Mapping[str, str] | None) -> list[Resource]:
         """The Sidecar that applies to a workload, or each that may: selecting it, of its namespace, of the root namespace.

@@ -1,0 +1,387 @@
+"""The service registry: every Service and ServiceEntry as istiod knows it, and the endpoints behind it (semantics §1.5, §7.2).
+
+Mirrors `serviceregistry/kube/conversion.go ConvertService`, `serviceregistry/serviceentry/conversion.go convertServices` and
+`convertServiceEntryToInstances`, and `model/push_context.go initServiceRegistry`.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from ipaddress import ip_interface
+from typing import Any, NamedTuple
+
+from ....resource.inventory import Inventory
+from ....resource.kinds import ENDPOINT_SLICE, SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY
+from ....resource.match import ServicePort, entry_ports, is_address, matches, service_ports
+from ....resource.resource import Resource, each, get, required, strings
+from ....resource.workload import named_port
+from ..meshconfig import MeshConfig
+from .proxies import REGION, TLS_MODE, ZONE, Proxy
+
+UNSPECIFIED = "0.0.0.0"
+"""The address of a service without one: its listeners take every address."""
+
+_EXPORT_TO = "networking.istio.io/exportTo"
+_SERVICE_NAME = "kubernetes.io/service-name"
+
+
+class Resolution(Enum):
+    """How a proxy finds the endpoints of a service."""
+
+    CLIENT_SIDE_LB = "ClientSideLB"
+    DNS_LB = "DNSLB"
+    DNS_ROUND_ROBIN_LB = "DNSRoundRobinLB"
+    PASSTHROUGH = "Passthrough"
+    DYNAMIC_DNS = "DynamicDNS"
+    ALIAS = "Alias"
+
+
+_BY_DNS = (Resolution.DNS_LB, Resolution.DNS_ROUND_ROBIN_LB)
+_RESOLUTIONS = {
+    "NONE": Resolution.PASSTHROUGH,
+    "STATIC": Resolution.CLIENT_SIDE_LB,
+    "DNS": Resolution.DNS_LB,
+    "DNS_ROUND_ROBIN": Resolution.DNS_ROUND_ROBIN_LB,
+    "DYNAMIC_DNS": Resolution.DYNAMIC_DNS,
+}
+
+
+class Endpoint(NamedTuple):
+    """One address and port behind a service port, which EDS finds by the port's name.
+
+    `service_port` is the number a ServiceEntry gives it, by which CDS finds it; 0 for endpoints of Services. `weight` 0 = 1.
+    `identity` is `namespace/serviceaccount`, "" where none is known. `tls` says whether it takes mTLS of the mesh.
+    """
+
+    address: str
+    port: int
+    port_name: str
+    service_port: int
+    namespace: str
+    labels: Mapping[str, str]
+    locality: str
+    weight: int
+    identity: str
+    tls: bool
+    node: str
+
+
+class Service(NamedTuple):
+    """A host of the registry. `address` is where its listeners are, or a CIDR. `export_to` empty = the mesh's default.
+
+    `external`: outside the mesh (MESH_EXTERNAL, ExternalName). `selector` is None where the object has none.
+    `alias_of` is the host an ExternalName stands for, `aliases` are those that stand for this one.
+    """
+
+    host: str
+    namespace: str
+    resource: Resource
+    ports: tuple[ServicePort, ...]
+    resolution: Resolution
+    address: str
+    external: bool
+    export_to: frozenset[str]
+    selector: Mapping[str, str] | None
+    alias_of: str = ""
+    aliases: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> tuple[str, str]:
+        return self.host, self.namespace
+
+    @property
+    def of_kubernetes(self) -> bool:
+        return self.resource.group_kind == SERVICE
+
+    def port(self, number: int) -> ServicePort | None:
+        return next((port for port in self.ports if port.number == number), None)
+
+
+class Registry:
+    """All services, oldest first, and what is behind them."""
+
+    def __init__(
+        self, inventory: Inventory, meshconfig: MeshConfig, proxies: Sequence[Proxy], domain: str
+    ) -> None:
+        self._domain = domain
+        self._default = frozenset(each(meshconfig.value("defaultServiceExportTo").value)) or frozenset({"*"})
+        self._pods: dict[str, list[Proxy]] = defaultdict(list)
+        for proxy in proxies:
+            if proxy.running:
+                self._pods[proxy.namespace].append(proxy)
+        self._virtual_machines = _by_namespace(inventory.all(WORKLOAD_ENTRY))
+        self._slices: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        for resource in inventory.all(ENDPOINT_SLICE):
+            self._slices[resource.namespace, resource.labels.get(_SERVICE_NAME, "")].append(resource)
+        self.services = _aliased([*self._of_kubernetes(inventory), *self._of_entries(inventory)])
+        self.by_host = self._by_host()
+        self._endpoints = self._all_endpoints()
+        self._public: list[Service] = []
+        self._exported: dict[str, list[Service]] = defaultdict(list)
+        self._export()
+
+    def exported_to(self, namespace: str) -> list[Service]:
+        """What a namespace sees: what is for it or private to it, then what is for all (`servicesExportedToNamespace`)."""
+        return [*self._exported.get(namespace, ()), *self._public]
+
+    def sees(self, namespace: str, service: Service) -> bool:
+        """Whether a service is exported to a namespace (`IsServiceVisible`)."""
+        names = self._exports(service)
+        return "*" in names or namespace in names or ("." in names and service.namespace == namespace)
+
+    def endpoints(self, service: Service) -> Sequence[Endpoint]:
+        """Everything behind a host of a namespace, whichever of its objects says it."""
+        return self._endpoints.get(service.key, ())
+
+    def endpoints_of_port(self, service: Service, number: int) -> list[Endpoint]:
+        """The endpoints of a service port as CDS and LDS see them (`ServiceEndpointsByPort`)."""
+        names = {port.name or "" for port in service.ports if port.number == number}
+        found = self.endpoints(service)
+        return [e for e in found if (e.service_port == number if e.service_port else e.port_name in names)]
+
+    def pods_behind(self, service: Service) -> Iterator[Proxy]:
+        """The running pods that a Service selects."""
+        if service.selector:
+            yield from (p for p in self._pods[service.namespace] if matches(service.selector, p.pod.labels))
+
+    def _exports(self, service: Service) -> frozenset[str]:
+        return service.export_to or self._default
+
+    def _export(self) -> None:
+        for service in self.services:
+            names = self._exports(service)
+            if "*" in names:
+                self._public.append(service)
+            elif "~" not in names:
+                for name in {service.namespace if name == "." else name for name in names}:
+                    self._exported[name].append(service)
+
+    def _by_host(self) -> Mapping[str, Mapping[str, Service]]:
+        """The service of a host in each namespace: the oldest, but one of Kubernetes before a ServiceEntry."""
+        found: dict[str, dict[str, Service]] = defaultdict(dict)
+        for service in self.services:
+            known = found[service.host].get(service.namespace)
+            if known is None or (service.of_kubernetes and not known.of_kubernetes):
+                found[service.host][service.namespace] = service
+        return found
+
+    def _of_kubernetes(self, inventory: Inventory) -> Iterator[Service]:
+        by_key = sorted(inventory.all(SERVICE), key=lambda s: f"{s.namespace}/{s.name}")
+        addresses = {id(s): f"10.96.{i // 250}.{i % 250 + 1}" for i, s in enumerate(by_key)}
+        for resource in inventory.all(SERVICE):
+            external_name = resource.get("spec", "externalName")
+            is_alias = resource.get("spec", "type") == "ExternalName"
+            alias_of = external_name if is_alias and isinstance(external_name, str) else ""
+            address = resource.get("spec", "clusterIP") or (UNSPECIFIED if is_alias else addresses[id(resource)])
+            resolution = Resolution.ALIAS if alias_of else Resolution.CLIENT_SIDE_LB
+            if address == "None":
+                address, resolution = UNSPECIFIED, Resolution.PASSTHROUGH
+            exported = resource.annotations.get(_EXPORT_TO, "")
+            names = frozenset(name.strip() for name in exported.split(",")) if exported else frozenset()
+            host = f"{resource.name}.{resource.namespace}.svc.{self._domain}"
+            selector = required(resource.get("spec", "selector")) or None
+            ports = tuple(service_ports(resource))
+            yield Service(
+                host, resource.namespace, resource, ports, resolution, str(address), bool(alias_of), names, selector, alias_of
+            )
+
+    def _of_entries(self, inventory: Inventory) -> Iterator[Service]:
+        """One service per host and address of a ServiceEntry."""
+        for resource in inventory.all(SERVICE_ENTRY):
+            resolution = _RESOLUTIONS.get(str(resource.get("spec", "resolution") or "NONE"), Resolution.PASSTHROUGH)
+            external = resource.get("spec", "location") in (None, "MESH_EXTERNAL")
+            names = frozenset(n for n in resource.items("spec", "exportTo") if isinstance(n, str))
+            stated = resource.get("spec", "workloadSelector")
+            selector = None if stated is None else required(get(stated, "labels"))
+            ports = tuple(entry_ports(resource))
+            addresses = [a for text in resource.items("spec", "addresses") if (a := _address(text))]
+            if not resource.items("spec", "addresses"):
+                addresses = [UNSPECIFIED]
+            for host in resource.items("spec", "hosts"):
+                if isinstance(host, str):
+                    for address in addresses:
+                        yield Service(
+                            host, resource.namespace, resource, ports, resolution, address, external, names, selector
+                        )
+
+    def _all_endpoints(self) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
+        found: dict[tuple[str, str], list[Endpoint]] = defaultdict(list)
+        entries: set[tuple[int, str]] = set()
+        round_robin: dict[tuple[str, str], set[int]] = defaultdict(set)
+        for service in self.services:
+            if service.of_kubernetes:
+                found[service.key] += self._of_service(service)
+                continue
+            if (id(service.resource), service.host) in entries:
+                continue
+            entries.add((id(service.resource), service.host))
+            taken = round_robin[service.key]
+            for endpoint in self._of_entry(service):
+                if service.resolution is Resolution.DNS_ROUND_ROBIN_LB and endpoint.service_port in taken:
+                    continue
+                taken.add(endpoint.service_port)
+                found[service.key].append(endpoint)
+        return found
+
+    def _of_service(self, service: Service) -> Iterator[Endpoint]:
+        """Of the EndpointSlices that name it, else of the pods it selects; WorkloadEntries are selected like pods."""
+        slices = self._slices.get((service.namespace, service.resource.name))
+        if slices:
+            yield from (endpoint for resource in slices for endpoint in _of_slice(resource))
+        elif service.resolution is not Resolution.ALIAS:
+            for proxy in self.pods_behind(service):
+                for port in service.ports:
+                    number = port.target if isinstance(port.target, int) else named_port(proxy.pod, port.target)
+                    if number is not None:
+                        yield from _of_pods(proxy, number, port.name or "", 0)
+        if service.selector and service.resolution is Resolution.CLIENT_SIDE_LB:
+            for machine in self._virtual_machines.get(service.namespace, ()):
+                if matches(service.selector, _machine_labels(machine)) and is_address(machine.get("spec", "address")):
+                    yield from _machine_of_service(machine, service)
+
+    def _of_entry(self, service: Service) -> Iterator[Endpoint]:
+        """Of the entry's own endpoints, the host itself where DNS resolves it, or what its workloadSelector takes."""
+        resource = service.resource
+        if service.selector is not None:
+            yield from self._selected(service)
+            return
+        listed = [e for e in resource.items("spec", "endpoints") if isinstance(e, dict)]
+        if not listed and service.resolution in _BY_DNS:
+            for port in service.ports:
+                target = port.target if isinstance(port.target, int) else port.number
+                yield Endpoint(
+                    service.host, target, port.name or "", port.number, resource.namespace, {}, "", 0, "", False, ""
+                )
+        for entry in listed:
+            yield from _of_machine(entry, strings(entry.get("labels")), service)
+
+    def _selected(self, service: Service) -> Iterator[Endpoint]:
+        """Pods first, then WorkloadEntries; those with a host name for an address only where DNS resolves them."""
+        wanted = service.selector or {}
+        for proxy in self._pods[service.namespace]:
+            if matches(wanted, proxy.labels):
+                for port in service.ports:
+                    target = port.target if isinstance(port.target, int) else port.number
+                    yield from _of_pods(proxy, target, port.name or "", port.number)
+        for machine in self._virtual_machines.get(service.namespace, ()):
+            labels = _machine_labels(machine)
+            named = not is_address(machine.get("spec", "address"))
+            if matches(wanted, labels) and (not named or service.resolution in _BY_DNS):
+                yield from _of_machine(machine.mapping("spec"), labels, service)
+
+
+def _by_namespace(resources: Sequence[Resource]) -> Mapping[str, Sequence[Resource]]:
+    found: dict[str, list[Resource]] = defaultdict(list)
+    for resource in resources:
+        found[resource.namespace].append(resource)
+    return found
+
+
+def _address(text: Any) -> str | None:
+    """An address or CIDR of a ServiceEntry; a CIDR of one address is that address, anything else is left out."""
+    try:
+        interface = ip_interface(str(text))
+    except ValueError:
+        return None
+    is_single = interface.network.prefixlen == interface.max_prefixlen
+    return str(interface.ip) if is_single else str(text)
+
+
+def _aliased(services: list[Service]) -> list[Service]:
+    """The services by age, each with the ExternalNames that lead to it in the end (`resolveServiceAliases`)."""
+    ordered = sorted(services, key=_seniority)
+    direct = {service.host: service.alias_of for service in ordered if service.alias_of}
+    leading: dict[str, list[Service]] = defaultdict(list)
+    for service in ordered:
+        target, seen = service.alias_of, {service.host}
+        while target in direct and target not in seen:
+            seen.add(target)
+            target = direct[target]
+        if target and target not in seen:
+            leading[target].append(service)
+    return [
+        s._replace(aliases=tuple(a.host for a in sorted(leading[s.host], key=lambda a: (a.namespace, a.host))))
+        if s.host in leading
+        else s
+        for s in ordered
+    ]
+
+
+def _seniority(service: Service) -> tuple[str, str, str, str]:
+    name = service.resource.name
+    return service.resource.created or "", name if service.of_kubernetes else service.host, service.namespace, name
+
+
+def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:
+    identity = f"{proxy.namespace}/{proxy.account}"
+    tls = proxy.labels.get(TLS_MODE) == "istio"
+    for address in proxy.addresses:
+        yield Endpoint(
+            address, port, name, service_port, proxy.namespace, proxy.labels, proxy.locality, 0, identity, tls, proxy.node
+        )
+
+
+def _of_slice(resource: Resource) -> Iterator[Endpoint]:
+    """Endpoints of an EndpointSlice of addresses. One that stands for a pod has none until the pod itself is known."""
+    if resource.get("addressType") == "FQDN":
+        return
+    for endpoint in resource.items("endpoints"):
+        if get(endpoint, "targetRef", "kind") == "Pod":
+            continue
+        for address in each(endpoint, "addresses"):
+            for port in resource.items("ports"):
+                number, name = get(port, "port"), get(port, "name")
+                if isinstance(number, int):
+                    yield Endpoint(str(address), number, str(name or ""), 0, "", {}, "", 0, "", False, "")
+
+
+def _machine_labels(machine: Resource) -> Mapping[str, str]:
+    """Labels of a WorkloadEntry: those of its metadata go before those of its spec."""
+    labels = {**strings(machine.get("spec", "labels")), **machine.labels}
+    parts = zip((REGION, ZONE), _machine_locality(machine.mapping("spec"), labels).split("/"), strict=False)
+    return {**labels, **{label: part for label, part in parts if part}}
+
+
+def _machine_locality(spec: Mapping[str, Any], labels: Mapping[str, str]) -> str:
+    stated = spec.get("locality")
+    return stated if isinstance(stated, str) and stated else labels.get("istio-locality", "").replace(".", "/")
+
+
+def _of_machine(spec: Mapping[str, Any], labels: Mapping[str, str], service: Service) -> Iterator[Endpoint]:
+    """A WorkloadEntry, or an endpoint of a ServiceEntry, for each port of the entry: its own port of that name counts first."""
+    account, own = spec.get("serviceAccount"), spec.get("ports")
+    tls = labels.get(TLS_MODE, "istio" if account else "disabled") == "istio"
+    identity = f"{service.namespace}/{account}" if account else ""
+    address = str(spec.get("address") or "")
+    weight = spec.get("weight")
+    for port in service.ports:
+        number = own.get(port.name) if isinstance(own, dict) else None
+        target = number or (port.target if isinstance(port.target, int) else port.number)
+        if address.startswith("unix://"):
+            target = 0
+        yield Endpoint(
+            address.removeprefix("unix://"),
+            target,
+            port.name or "",
+            port.number,
+            service.namespace,
+            labels,
+            _machine_locality(spec, labels),
+            weight if isinstance(weight, int) else 0,
+            identity,
+            tls,
+            "",
+        )
+
+
+def _machine_of_service(machine: Resource, service: Service) -> Iterator[Endpoint]:
+    """A WorkloadEntry that a Service selects: a named targetPort must be one of its ports."""
+    own = machine.mapping("spec", "ports")
+    for port, endpoint in zip(
+        service.ports, _of_machine(machine.mapping("spec"), _machine_labels(machine), service), strict=True
+    ):
+        number = port.target if isinstance(port.target, int) else own.get(port.target)
+        if isinstance(number, int):
+            yield endpoint._replace(port=number, service_port=0)
