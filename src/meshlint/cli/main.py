@@ -14,6 +14,7 @@ from .. import __version__
 _COMMANDS = {
     "check": "Lint manifests.",
     "show": "Print the effective policy with its reasons.",
+    "facts": "Print the whole effective policy as JSON.",
     "rules": "List the rules.",
     "explain": "Explain a rule.",
     "test": "Run the examples of rule folders.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..resource.inventory import Inventory
@@ -24,6 +25,9 @@ from .istio.ports import Ports
 from .istio.visibility import Visibility
 from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
 from .workloads import Workloads
+
+if TYPE_CHECKING:
+    from .istio.xds.istiod import Istiod
 
 
 class Mesh:
@@ -120,6 +124,21 @@ class Mesh:
     @cached_property
     def destination_rules(self) -> DestinationRules:
         return DestinationRules(self.inventory, self._visibility, self.meshconfig.root_namespace, self.domain)
+
+    @cached_property
+    def istiod(self) -> Istiod:
+        """What istiod sends to each proxy: the exact policy of every client."""
+        from .istio.xds.istiod import Istiod
+
+        return Istiod(
+            self.inventory,
+            self.meshconfig,
+            self._visibility,
+            self._rules,
+            self.destination_rules,
+            self.peer_authentications,
+            self.domain,
+        )
 
     @cached_property
     def egress(self) -> Sequence[Egress]:

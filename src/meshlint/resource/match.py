@@ -156,7 +156,10 @@ def entry_ports(entry: Resource) -> Iterator[ServicePort]:
             name, stated, target = port.get("name"), str(port.get("protocol") or "").lower(), port.get("targetPort")
             found = stated if stated in _PROTOCOLS else None
             yield ServicePort(
-                number, name if isinstance(name, str) else None, found, target if isinstance(target, int) and target else number
+                number,
+                name if isinstance(name, str) else None,
+                found,
+                target if isinstance(target, int) and target else number,
             )
 
 

@@ -128,7 +128,9 @@ def _matches(resource: Resource, path: Path) -> tuple[tuple[Mapping[str, Any], L
 
 def gateway_names(names: Any, namespace: str) -> list[str]:
     """Gateways as `namespace/name`; `mesh` stays, and a dotted name is read as the host of a gateway (`resolveGatewayName`)."""
-    return [_gateway_name(name, namespace) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    return (
+        [_gateway_name(name, namespace) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+    )
 
 
 def _gateway_name(name: str, namespace: str) -> str:

@@ -102,9 +102,7 @@ class Service(NamedTuple):
 class Registry:
     """All services, oldest first, and what is behind them."""
 
-    def __init__(
-        self, inventory: Inventory, meshconfig: MeshConfig, proxies: Sequence[Proxy], domain: str
-    ) -> None:
+    def __init__(self, inventory: Inventory, meshconfig: MeshConfig, proxies: Sequence[Proxy], domain: str) -> None:
         self._domain = domain
         self._default = frozenset(each(meshconfig.value("defaultServiceExportTo").value)) or frozenset({"*"})
         self._pods: dict[str, list[Proxy]] = defaultdict(list)
@@ -184,7 +182,16 @@ class Registry:
             selector = required(resource.get("spec", "selector")) or None
             ports = tuple(service_ports(resource))
             yield Service(
-                host, resource.namespace, resource, ports, resolution, str(address), bool(alias_of), names, selector, alias_of
+                host,
+                resource.namespace,
+                resource,
+                ports,
+                resolution,
+                str(address),
+                bool(alias_of),
+                names,
+                selector,
+                alias_of,
             )
 
     def _of_entries(self, inventory: Inventory) -> Iterator[Service]:
@@ -291,7 +298,7 @@ def _address(text: Any) -> str | None:
 
 def _aliased(services: list[Service]) -> list[Service]:
     """The services by age, each with the ExternalNames that lead to it in the end (`resolveServiceAliases`)."""
-    ordered = sorted(services, key=_seniority)
+    ordered = sorted(services, key=seniority)
     direct = {service.host: service.alias_of for service in ordered if service.alias_of}
     leading: dict[str, list[Service]] = defaultdict(list)
     for service in ordered:
@@ -309,7 +316,8 @@ def _aliased(services: list[Service]) -> list[Service]:
     ]
 
 
-def _seniority(service: Service) -> tuple[str, str, str, str]:
+def seniority(service: Service) -> tuple[str, str, str, str]:
+    """Sorts services by age (`SortServicesByCreationTime`)."""
     name = service.resource.name
     return service.resource.created or "", name if service.of_kubernetes else service.host, service.namespace, name
 
@@ -319,7 +327,17 @@ def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[
     tls = proxy.labels.get(TLS_MODE) == "istio"
     for address in proxy.addresses:
         yield Endpoint(
-            address, port, name, service_port, proxy.namespace, proxy.labels, proxy.locality, 0, identity, tls, proxy.node
+            address,
+            port,
+            name,
+            service_port,
+            proxy.namespace,
+            proxy.labels,
+            proxy.locality,
+            0,
+            identity,
+            tls,
+            proxy.node,
         )
 
 

@@ -17,7 +17,7 @@ from ....resource.resource import Resource, each, get, required
 from ..destinations import DestinationRules, Merged, most_specific
 from ..order import creation
 from .proxies import Proxy
-from .registry import Registry, Service
+from .registry import Registry, Service, seniority
 from .virtual_services import MESH, VirtualService, VirtualServices
 
 _EVERYTHING: Mapping[str, Any] = {"hosts": ["*/*"]}
@@ -125,7 +125,7 @@ class Scopes:
 
     def _of_sidecars(self, namespace: str, sidecar: Resource | None) -> Scope:
         stated = [spec for spec in sidecar.items("spec", "egress") if isinstance(spec, dict)] if sidecar else []
-        listeners = tuple(self._listener(namespace, spec) for spec in stated or [_EVERYTHING])
+        listeners = tuple(self._listener(namespace, spec) for spec in (stated or (_EVERYTHING,)))
         services = _Union()
         for listener in listeners:
             for service in listener.services:
@@ -152,7 +152,7 @@ class Scopes:
             service = self._registry.by_host.get(host, {}).get(owner)
             if service and self._registry.sees(namespace, service):
                 found.append(service)
-        return sorted(found, key=self._registry.services.index)
+        return sorted(found, key=seniority)
 
     def _destinations(
         self, namespace: str, listener: EgressListener, virtual_service: VirtualService
@@ -200,14 +200,12 @@ class _Imports:
     def named(self) -> Iterator[tuple[str, str]]:
         return ((owner, name) for owner, names in self._taken.items() for name in dict.fromkeys(names))
 
-    def takes(self, owner: str, host: str) -> bool:
-        """Whether a service of a namespace is imported."""
+    def taking(self, owner: str, host: str) -> Sequence[str] | None:
+        """The hosts among which a service of a namespace is found: those of the namespace, else those of all; None = nowhere."""
         if self._excludes(owner, host):
-            return False
-        return any(subset_of(host, name) for place in (owner, "*") for name in self._taken.get(place, ()))
-
-    def takes_alias(self, owner: str, alias: str) -> bool:
-        return any(subset_of(alias, name) for place in (owner, "*") for name in self._taken.get(place, ()))
+            return None
+        lists = (self._taken.get(place, ()) for place in (owner, "*"))
+        return next((names for names in lists if _covered(host, names)), None)
 
     def takes_virtual_service(self, virtual_service: VirtualService) -> bool:
         """Whether one of its hosts meets an imported one, in either direction."""
@@ -230,7 +228,9 @@ class _Union:
         known = self._by_host.get(service.host)
         if known is None or (service.of_kubernetes and not known.of_kubernetes):
             self._by_host[service.host] = service
-        elif known.of_kubernetes == service.of_kubernetes and known.ports != service.ports and _mergeable(known, service):
+        elif (
+            known.of_kubernetes == service.of_kubernetes and known.ports != service.ports and _mergeable(known, service)
+        ):
             numbers = {port.number for port in known.ports}
             more = tuple(port for port in service.ports if port.number not in numbers)
             self._by_host[service.host] = known._replace(ports=(*known.ports, *more))
@@ -251,11 +251,18 @@ def _mergeable(one: Service, other: Service) -> bool:
 
 def _imported(imports: _Imports, seen: Iterable[Service], port: int | None) -> Iterator[Service]:
     for service in seen:
-        if imports.takes(service.namespace, service.host):
-            found = _of_port(service, port) if port else service
-            if found:
-                aliases = tuple(a for a in found.aliases if imports.takes_alias(service.namespace, a))
-                yield found if aliases == found.aliases else found._replace(aliases=aliases)
+        names = imports.taking(service.namespace, service.host)
+        found = _of_port(service, port) if port else service
+        if names is not None and found:
+            yield (
+                found._replace(aliases=tuple(a for a in found.aliases if _covered(a, names)))
+                if found.aliases
+                else found
+            )
+
+
+def _covered(host: str, names: Iterable[str]) -> bool:
+    return any(subset_of(host, name) for name in names)
 
 
 def _one_namespace_each(namespace: str, imported: Iterable[Service]) -> tuple[Service, ...]:

@@ -1,0 +1,35 @@
+"""`meshlint facts`: the whole effective policy as JSON."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import PurePath
+
+import click
+
+from ..mesh.facts import facts
+from ..report.printable import printable
+from . import common
+
+
+@click.command("facts")
+@common.input_options
+@click.option("--each", is_flag=True, help="Take every path as a mesh of its own: one line of JSON each, in order.")
+def command(
+    paths: tuple[str, ...], namespace: str | None, config_file: str | None, world: str | None, each: bool
+) -> None:
+    """Print the effective policy of PATH... as JSON: what istiod makes of it, client by client."""
+    paths = paths or (".",)
+    failed = False
+    for mesh in [(path,) for path in paths] if each else [paths]:
+        with common.usage_errors():
+            given = common.read(mesh, common.load_config(mesh, config_file, world), namespace)
+        for failure in given.failures:
+            line = f":{failure.line}" if failure.line else ""
+            click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
+        failed |= bool(given.failures)
+        name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
+        text = facts(name, given.meshes[0].istiod)
+        click.echo(json.dumps(text, sort_keys=False, indent=None if each else 1, ensure_ascii=False))
+    sys.exit(3 if failed else 0)

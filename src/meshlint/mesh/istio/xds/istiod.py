@@ -1,0 +1,54 @@
+"""Everything istiod knows of one mesh, put together: the questions about a proxy start here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from ....resource.inventory import Inventory
+from ....resource.kinds import DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET, STATEFUL_SET
+from ..destinations import DestinationRules
+from ..meshconfig import MeshConfig
+from ..mtls import PeerAuthentications
+from ..routes import Rule
+from ..visibility import Visibility
+from .proxies import Proxy, proxies
+from .registry import Registry
+from .scope import Scope, Scopes
+from .virtual_services import VirtualServices
+
+_PODS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, POD)
+"""Kinds whose pods stay as long as the mesh does; others come and go, or are made by controllers of their own."""
+
+
+class Istiod:
+    """The control plane of one mesh."""
+
+    def __init__(
+        self,
+        inventory: Inventory,
+        meshconfig: MeshConfig,
+        visibility: Visibility,
+        rules: Sequence[Rule],
+        destination_rules: DestinationRules,
+        peer_authentications: PeerAuthentications,
+        domain: str,
+    ) -> None:
+        self.inventory = inventory
+        self.meshconfig = meshconfig
+        self.domain = domain
+        self.peer_authentications = peer_authentications
+        pods = [pod for pod in inventory.pods if pod.resource.group_kind in _PODS]
+        self.proxies: Sequence[Proxy] = tuple(proxies(pods, inventory, meshconfig))
+        self.registry = Registry(inventory, meshconfig, self.proxies, domain)
+        self.virtual_services = VirtualServices(inventory, visibility, rules, domain)
+        self._destination_rules = destination_rules
+
+    def scope(self, proxy: Proxy) -> Scope:
+        """What a proxy sees."""
+        return self._scopes.of(proxy)
+
+    @cached_property
+    def _scopes(self) -> Scopes:
+        root = self.meshconfig.root_namespace
+        return Scopes(self.inventory, self.registry, self.virtual_services, self._destination_rules, root, self.domain)
