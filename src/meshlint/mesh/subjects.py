@@ -124,13 +124,17 @@ class Retries(NamedTuple):
     """The retries a route really gets, field by field. `conditions` are retryOn words and HTTP codes, as istiod splits them.
 
     `per_try_timeout` is in milliseconds, None = each try is bounded by the route's timeout alone. `block` is the whole
-    policy: its origin is the retries block, or the field of meshConfig that stands in for it.
+    policy: its origin is the retries block, or the field of meshConfig that stands in for it. `other_hosts`: whether hosts
+    tried before are avoided, None = unless requests are hashed. `backoff` is in milliseconds, None = Envoy's default.
     """
 
     block: Effective[bool]
     attempts: Effective[int | Unknown]
     conditions: Effective[tuple[str, ...] | Unknown]
     per_try_timeout: Effective[int | Unknown | None]
+    other_hosts: bool | None = None
+    other_localities: bool = False
+    backoff: int | None = None
 
 
 class Route(NamedTuple):

@@ -188,6 +188,11 @@ def destinations(rule: Rule, domain: str) -> tuple[Destination, ...]:
     return tuple(found)
 
 
+def no_timeout() -> Effective[int | Unknown | None]:
+    """The timeout of a route that sets none."""
+    return Effective(None, (Reason("Istio has no default timeout", None, Basis.DEFAULT),))
+
+
 def timeout(rule: Rule) -> Effective[int | Unknown | None]:
     """The clock over the whole exchange in ms, all tries and the complete response included; None = no limit.
 
@@ -195,7 +200,7 @@ def timeout(rule: Rule) -> Effective[int | Unknown | None]:
     """
     found = rule.field("timeout")
     if found is None:
-        return Effective(None, (Reason("Istio has no default timeout", None, Basis.DEFAULT),))
+        return no_timeout()
     value, where = found
     length = duration_ms(value)
     if length is None:
@@ -211,21 +216,21 @@ def retries(rule: Rule, meshconfig: MeshConfig) -> Retries:
     """
     found = rule.field("retries")
     if found is None:
-        return _default_retries(meshconfig)
+        return default_retries(meshconfig)
     policy, where = found
     return _policy(policy if isinstance(policy, dict) else {}, where, (), meshconfig)
 
 
-def _default_retries(meshconfig: MeshConfig) -> Retries:
+def default_retries(meshconfig: MeshConfig) -> Retries:
     """What a route without a block gets; where mesh configurations of the input differ, each outcome is a candidate."""
     default = meshconfig.value("defaultHttpRetryPolicy")
     outcomes = [_by_default(candidate, meshconfig) for candidate in default.candidates or (default,)]
     why = "the mesh configurations of the input differ"
-    return Retries(
-        one_of([outcome.block for outcome in outcomes], why, Basis.ASSUMED),
-        one_of([outcome.attempts for outcome in outcomes], why, Basis.ASSUMED),
-        one_of([outcome.conditions for outcome in outcomes], why, Basis.ASSUMED),
-        one_of([outcome.per_try_timeout for outcome in outcomes], why, Basis.ASSUMED),
+    return outcomes[0]._replace(
+        block=one_of([outcome.block for outcome in outcomes], why, Basis.ASSUMED),
+        attempts=one_of([outcome.attempts for outcome in outcomes], why, Basis.ASSUMED),
+        conditions=one_of([outcome.conditions for outcome in outcomes], why, Basis.ASSUMED),
+        per_try_timeout=one_of([outcome.per_try_timeout for outcome in outcomes], why, Basis.ASSUMED),
     )
 
 
@@ -257,7 +262,16 @@ def _policy(policy: Mapping[str, Any], where: Location, context: tuple[Reason, .
         basis = Basis.ASSUMED if length is None else Basis.DECLARED
         reason = Reason(f"perTryTimeout is {policy['perTryTimeout']}", at("perTryTimeout"), basis)
         per_try = Effective(UNKNOWN if length is None else length or None, (*context, reason))
-    return Retries(block, attempts, conditions, per_try)
+    others, backoff = policy.get("retryIgnorePreviousHosts"), policy.get("backoff")
+    return Retries(
+        block,
+        attempts,
+        conditions,
+        per_try,
+        others if isinstance(others, bool) else None,
+        policy.get("retryRemoteLocalities") is True,
+        None if backoff is None else duration_ms(backoff),
+    )
 
 
 def _attempts(value: Any, block: Location, where: Location, context: tuple[Reason, ...]) -> Effective[int | Unknown]:
