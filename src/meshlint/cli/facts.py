@@ -8,7 +8,7 @@ from pathlib import PurePath
 
 import click
 
-from ..mesh.facts import facts
+from ..mesh.facts.facts import facts
 from ..report.printable import printable
 from . import common
 

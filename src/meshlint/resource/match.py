@@ -153,8 +153,8 @@ def entry_ports(entry: Resource) -> Iterator[ServicePort]:
     for port in entry.items("spec", "ports"):
         number = port.get("number") if isinstance(port, dict) else None
         if isinstance(number, int):
-            name, stated, target = port.get("name"), str(port.get("protocol") or "").lower(), port.get("targetPort")
-            found = stated if stated in _PROTOCOLS else None
+            name, target = port.get("name"), port.get("targetPort")
+            found = parse_protocol(port.get("protocol"))
             yield ServicePort(
                 number,
                 name if isinstance(name, str) else None,
@@ -192,6 +192,12 @@ def protocol(app_protocol: str | None, name: str | None) -> str | None:
         return "grpc-web"
     prefix = text.partition("-")[0]
     return prefix if prefix in _PROTOCOLS else None
+
+
+def parse_protocol(text: Any) -> str | None:
+    """A protocol that is named as such, in any case; None where the proxy finds out by itself."""
+    known = str(text).lower()
+    return known if known in _PROTOCOLS else None
 
 
 _UNITS = {

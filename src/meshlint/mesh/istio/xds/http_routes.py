@@ -128,13 +128,20 @@ def routes(virtual_service: VirtualService, context: Context) -> list[HttpRoute]
     """The routes of a VirtualService in order, up to the first that nothing gets past; empty = it is not for this proxy."""
     found = []
     for rule in virtual_service.http:
-        for match in [match for match, _ in rule.matches] or [None]:
+        for match in _each_match(rule):
             if match is None or _is_for(match, context):
                 route = _route(virtual_service, rule, match, context)
                 found.append(route)
                 if match is None or route.match.is_catch_all:
                     return found
     return found
+
+
+def _each_match(rule: Rule) -> Iterator[Mapping[str, Any] | None]:
+    """The matches of a rule; None = it takes everything."""
+    yield from (match for match, _ in rule.matches)
+    if not rule.matches:
+        yield None
 
 
 def default_route(service: Service, port: int, context: Context) -> HttpRoute:

@@ -12,9 +12,11 @@ from ..meshconfig import MeshConfig
 from ..mtls import PeerAuthentications
 from ..routes import Rule
 from ..visibility import Visibility
+from .calls import Calls
 from .proxies import Proxy, proxies
 from .registry import Registry
 from .scope import Scope, Scopes
+from .unknown import unknown
 from .virtual_services import VirtualServices
 
 _PODS = (DEPLOYMENT, STATEFUL_SET, DAEMON_SET, REPLICA_SET, POD)
@@ -47,6 +49,12 @@ class Istiod:
     def scope(self, proxy: Proxy) -> Scope:
         """What a proxy sees."""
         return self._scopes.of(proxy)
+
+    def calls(self, proxy: Proxy) -> Calls:
+        """What becomes of the calls of a sidecar's application."""
+        scope = self.scope(proxy)
+        policy = unknown(scope.sidecar, self.meshconfig)
+        return Calls(proxy, scope, self.registry, self.meshconfig, policy, self.domain)
 
     @cached_property
     def _scopes(self) -> Scopes:

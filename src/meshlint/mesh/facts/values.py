@@ -1,0 +1,29 @@
+"""How values become facts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+from ..effective import UNKNOWN, Effective
+
+Groups = list[dict[str, Any]]
+
+
+def value(effective: Effective[Any]) -> Any:
+    """The value, or `{"unknown": reason}` for what the input cannot tell."""
+    if effective.value is UNKNOWN:
+        return {"unknown": effective.because[-1].text if effective.because else "not in the input"}
+    return effective.value
+
+
+def grouped(values: Iterable[tuple[str, Any]]) -> Groups:
+    """`[{clients, value}]` of (client, value): clients whose values are equal together, by the first of each group."""
+    groups: dict[str, dict[str, Any]] = {}
+    for client, content in values:
+        group = groups.setdefault(json.dumps(content, sort_keys=True), {"clients": [], "value": content})
+        group["clients"].append(client)
+    for group in groups.values():
+        group["clients"].sort()
+    return sorted(groups.values(), key=lambda group: str(group["clients"][0]))
