@@ -16,9 +16,14 @@ def by_name(resources: Iterable[Resource]) -> list[Resource]:
     return sorted(resources, key=lambda r: (r.name, r.namespace))
 
 
-def creation(resource: Resource) -> tuple[str, str, str]:
-    """Sorts objects as istiod does where all that have no creationTimestamp are of one age, and the oldest."""
-    return resource.created or "", resource.name, resource.namespace
+def creation(resource: Resource) -> tuple[bool, str, str, str]:
+    """Sorts objects in input order as istiod does, the oldest first, of one age by name.
+
+    Those without a creationTimestamp come last and stay in their order, as if applied one after the other.
+    """
+    if resource.created is None:
+        return True, "", "", ""
+    return False, resource.created, resource.name, resource.namespace
 
 
 def decided(resources: Sequence[Resource]) -> bool:

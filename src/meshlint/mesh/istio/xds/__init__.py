@@ -1,4 +1,4 @@
 """What istiod sends to each proxy: the exact policy of one client, where the modules around it answer for a namespace or a host.
 
-Every answer assumes that objects without a creationTimestamp are of one age, and older than those that have one.
+Objects without a creationTimestamp count as applied after all that have one, in the order of the input.
 """

@@ -316,10 +316,13 @@ def _aliased(services: list[Service]) -> list[Service]:
     ]
 
 
-def seniority(service: Service) -> tuple[str, str, str, str]:
-    """Sorts services by age (`SortServicesByCreationTime`)."""
-    name = service.resource.name
-    return service.resource.created or "", name if service.of_kubernetes else service.host, service.namespace, name
+def seniority(service: Service) -> tuple[bool, str, str, str, str]:
+    """Sorts services by age (`SortServicesByCreationTime`); a Service without a creationTimestamp was there before all else."""
+    resource = service.resource
+    if not service.of_kubernetes and resource.created is None:
+        return True, "", "", "", ""
+    name = resource.name if service.of_kubernetes else service.host
+    return False, resource.created or "", name, service.namespace, resource.name
 
 
 def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:

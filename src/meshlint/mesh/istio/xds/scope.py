@@ -174,7 +174,7 @@ class Scopes:
         if namespace in by_namespace:
             return by_namespace[namespace]
         visible = [s for s in by_namespace.values() if self._registry.sees(namespace, s)]
-        return min(visible, key=lambda s: (not s.of_kubernetes, s.resource.created or ""), default=None)
+        return min(visible, key=lambda s: (not s.of_kubernetes, seniority(s)), default=None)
 
 
 class _Imports:
