@@ -42,6 +42,10 @@ class Merged(NamedTuple):
         """What its workloadSelector requires."""
         return dict(self.selector)
 
+    def subset(self, name: str) -> tuple[Resource, Path] | None:
+        """The rule that defines a subset, and where in it; None = there is no such subset."""
+        return next(((rule, ("spec", "subsets", i)) for known, rule, i in self.subsets if known == name), None)
+
     def add(self, rule: Resource) -> "Merged":
         known = {name for name, _, _ in self.subsets}
         fresh = tuple(s for s in _subsets(rule) if s[0] not in known)

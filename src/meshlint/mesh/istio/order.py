@@ -8,6 +8,7 @@ from typing import TypeVar
 from ...resource.resource import Resource
 from ..effective import Basis, Effective, Reason
 
+S = TypeVar("S")
 T = TypeVar("T")
 
 
@@ -74,7 +75,7 @@ def one_of(outcomes: Sequence[Effective[T]], why: str, basis: Basis = Basis.TIE)
     return Effective(first.value, (doubt, *first.because), tuple(distinct))
 
 
-def spread(base: Effective[T], step: Callable[[Effective[T]], Effective[T]], why: str) -> Effective[T]:
+def spread(base: Effective[S], step: Callable[[Effective[S]], Effective[T]], why: str) -> Effective[T]:
     """`step` applied to a value, or to each of its candidates."""
     if not base.candidates:
         return step(base)

@@ -1,0 +1,186 @@
+"""Connection limits, retry budget and outlier detection as a proxy gets them (semantics §3.4, §3.5).
+
+Mirrors `core/cluster_traffic_policy.go applyConnectionPool`, `applyRetryBudget`, `applyTCPKeepalive` and
+`applyOutlierDetection`. Every value carries its reasons; None = no limit, or Envoy's own default; times are milliseconds.
+"""
+
+from typing import Any, NamedTuple
+
+from ....resource.match import duration_ms
+from ...effective import UNKNOWN, Basis, Effective, Reason, Unknown
+from ..meshconfig import MeshConfig
+from .traffic_policy import Block, TrafficPolicy, read
+
+Number = Effective[int | Unknown | None]
+
+DEFAULT_CONNECT_TIMEOUT = 10_000
+DEFAULT_BUDGET_PERCENT, DEFAULT_BUDGET_FLOOR = 20.0, 3
+
+
+class RetryBudget(NamedTuple):
+    """The share of the requests that may be retries, in percent, and how many always may."""
+
+    percent: Effective[float | Unknown]
+    min_concurrency: Effective[int | Unknown]
+
+
+class Pool(NamedTuple):
+    """The limits of a cluster. `h2_upgrade` is what the pool itself says of HTTP/2: `UPGRADE`, `DO_NOT_UPGRADE` or None."""
+
+    max_connections: Number
+    max_pending: Number
+    max_requests: Number
+    max_retries: Number
+    max_requests_per_connection: Number
+    max_concurrent_streams: Number
+    connect_timeout: Number
+    idle_timeout: Number
+    max_connection_duration: Number
+    keepalive_probes: Number
+    retry_budget: Effective[RetryBudget | None]
+    h2_upgrade: Effective[str | Unknown | None]
+    use_client_protocol: Effective[bool | Unknown | None]
+
+
+class Outlier(NamedTuple):
+    """When endpoints are ejected. A count of 0 switches that kind off; `min_health_percent` is never None (0)."""
+
+    consecutive_5xx: Number
+    consecutive_gateway: Number
+    consecutive_local_origin: Number
+    split_local_origin: Effective[bool | Unknown | None]
+    interval: Number
+    base_ejection: Number
+    max_ejection_percent: Number
+    min_health_percent: Number
+
+
+def pool(policy: TrafficPolicy, meshconfig: MeshConfig) -> Pool:
+    """The limits that a traffic policy comes to. 0 is read as not set in all but times and the retry budget's percent."""
+    block = policy.connection_pool
+    idle = _time(block, "http", "idleTimeout")
+    streams = _limit(block, "http", "maxConcurrentStreams")
+    return Pool(
+        _limit(block, "tcp", "maxConnections"),
+        _limit(block, "http", "http1MaxPendingRequests"),
+        _limit(block, "http", "http2MaxRequests"),
+        _limit(block, "http", "maxRetries"),
+        _limit(block, "http", "maxRequestsPerConnection"),
+        streams if meshconfig.istio_version >= (1, 21) else _not_yet("maxConcurrentStreams", "1.21"),
+        _or_mesh(_time(block, "tcp", "connectTimeout"), meshconfig),
+        _time(block, "tcp", "idleTimeout") if idle.value is None else idle,
+        _time(block, "tcp", "maxConnectionDuration"),
+        _keepalive_probes(block, meshconfig),
+        _retry_budget(policy.retry_budget, meshconfig),
+        _upgrade(block),
+        read(block, ("http", "useClientProtocol"), _truth, "no useClientProtocol"),
+    )
+
+
+def outlier(block: Effective[Block | None]) -> Outlier | None:
+    """The outlier detection of a block; None where none is in force."""
+    if block.value is None:
+        return None
+    split = read(block, ("splitExternalLocalOriginErrors",), _truth, "local and remote errors are counted together")
+    local = _count(block, "consecutiveLocalOriginFailures")
+    together = Effective(None, split.because) if split.value in (None, False) else local
+    return Outlier(
+        _count(block, "consecutive5xxErrors"),
+        _count(block, "consecutiveGatewayErrors"),
+        together._replace(value=together.value or None),
+        split,
+        _time(block, "interval"),
+        _time(block, "baseEjectionTime"),
+        _limit(block, "maxEjectionPercent"),
+        _count(block, "minHealthPercent"),
+    )
+
+
+def whole_number(value: Any) -> int | None:
+    """A number as protobuf reads it from JSON: also `"5"` and `5.0`."""
+    if isinstance(value, str) and value.isdigit():
+        return int(value)
+    is_whole = isinstance(value, int | float) and not isinstance(value, bool) and value == int(value)
+    return int(value) if is_whole else None
+
+
+def _truth(value: Any) -> bool | None:
+    return value if isinstance(value, bool) else None
+
+
+def _percent(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _policy(value: Any) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _count(block: Effective[Block | None], name: str) -> Number:
+    return read(block, (name,), whole_number, f"no {name}")
+
+
+def _time(block: Effective[Block | None], *path: str) -> Number:
+    return read(block, path, duration_ms, f"no {path[-1]}")
+
+
+def _limit(block: Effective[Block | None], *path: str) -> Number:
+    """A limit; 0 is none."""
+    found = read(block, path, whole_number, f"no {path[-1]}")
+    if found.value != 0:
+        return found
+    return Effective(None, (*found.because, Reason("0 is read as not set", found.origin)))
+
+
+def _upgrade(block: Effective[Block | None]) -> Effective[str | Unknown | None]:
+    found = read(block, ("http", "h2UpgradePolicy"), _policy, "no h2UpgradePolicy")
+    return found._replace(value=None) if found.value == "DEFAULT" else found
+
+
+def _or_mesh(own: Number, meshconfig: MeshConfig) -> Number:
+    """A connect timeout, else the mesh's."""
+    if own.value is not None:
+        return own
+    given = meshconfig.value("connectTimeout")
+    value = duration_ms(given.value)
+    if value is None:
+        return Effective(DEFAULT_CONNECT_TIMEOUT, (Reason("Istio's default of 10s", None, Basis.DEFAULT),))
+    return Effective(value, given.because)
+
+
+def _keepalive_probes(block: Effective[Block | None], meshconfig: MeshConfig) -> Number:
+    """The number of probes; 0 = as the operating system has it, None = no keep-alive. The mesh's is the base."""
+    own = read(block, ("tcp", "tcpKeepalive"), _switched_on, "no tcpKeepalive")
+    probes = _limit(block, "tcp", "tcpKeepalive", "probes")
+    base = meshconfig.value("tcpKeepalive")
+    if probes.value is not None:
+        return probes
+    if isinstance(base.value, dict):
+        return Effective(whole_number(base.value.get("probes")) or 0, base.because)
+    return Effective(None if own.value is None else 0, own.because)
+
+
+def _switched_on(value: Any) -> bool | None:
+    return True if isinstance(value, dict) else None
+
+
+def _retry_budget(block: Effective[Block | None], meshconfig: MeshConfig) -> Effective[RetryBudget | None]:
+    """Since 1.27. Before 1.30 a budget without a percent was mistaken for a far smaller one (semantics §3.4)."""
+    if block.value is None:
+        return Effective(None, block.because)
+    if meshconfig.istio_version < (1, 27):
+        return _not_yet("retryBudget", "1.27")
+    percent = read(block, ("percent",), _percent, f"no percent: {DEFAULT_BUDGET_PERCENT:g}")
+    floor = _limit(block, "minRetryConcurrency")
+    share: Effective[float | Unknown] = Effective(percent.value or 0.0, percent.because)
+    if percent.value is None and meshconfig.istio_version < (1, 30):
+        text = "before Istio 1.30 a retryBudget without percent does not come to 20%"
+        share = Effective(UNKNOWN, (*percent.because, Reason(text, block.origin, Basis.ASSUMED)))
+    elif percent.value is None:
+        share = Effective(DEFAULT_BUDGET_PERCENT, percent.because)
+    least = floor.value if floor.value is not None else DEFAULT_BUDGET_FLOOR
+    return Effective(RetryBudget(share, Effective(least, floor.because)), block.because)
+
+
+def _not_yet(name: str, version: str) -> Effective[None]:
+    return Effective(None, (Reason(f"{name} does nothing before Istio {version}", None, Basis.DEFAULT),))

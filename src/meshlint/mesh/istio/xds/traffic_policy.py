@@ -1,0 +1,210 @@
+"""The traffic policy that counts for a port and subset of a host, block by block and with the place of each (semantics §3.2).
+
+Mirrors `networking/util MergeSubsetTrafficPolicy` and `GetPortLevelTrafficPolicy`, `model.MergeTrafficPolicy` and
+`core/cluster_traffic_policy.go applyDefaultTrafficPolicy`. How a rule of `check` asks:
+
+    merged = mesh.destination_rule(client, host)                       # Effective[Merged | None], a tie has candidates
+    policy = traffic_policies(merged, port, subset, mesh.meshconfig)   # Effective[TrafficPolicy], the same ties
+    policy.value.outlier_detection                                     # Effective[Block | None]: value, reasons, place
+    policy.value.connection_pool.value.at("http", "maxRetries")        # the place of a field
+    merged.value.subset(subset) is None                                # no such subset: no cluster, 503
+
+Of one `Merged` `traffic_policy` gives the same without the ties. A block that is not in force is None; its reasons tell who
+took it away (an entry of portLevelSettings keeps none of the four blocks it may have, a subset replaces those it has). The
+values inside the blocks, as the proxy gets them, are in `limits` (`pool`, `outlier`), `balancing` and `upstream_tls`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple, TypeVar
+
+from ....resource.resource import Resource, get
+from ....source.document import Location, Path, Placeholder
+from ...effective import UNKNOWN, Basis, Effective, Reason, Unknown
+from ..destinations import Merged
+from ..meshconfig import MeshConfig
+from ..order import spread
+
+T = TypeVar("T")
+
+_TOP: Path = ("spec", "trafficPolicy")
+_OF_PORTS = ("connectionPool", "outlierDetection", "loadBalancer", "tls")
+"""The blocks an entry of portLevelSettings may have: it replaces all four, whether it has them or not."""
+
+_BLOCKS = (*_OF_PORTS, "tunnel", "proxyProtocol", "retryBudget")
+_TIE = "creation times decide which DestinationRule is merged first"
+
+
+class Block(NamedTuple):
+    """A block of a traffic policy as written, and its place."""
+
+    data: Any
+    location: Location
+
+    def get(self, *path: str | int) -> Any:
+        """The value at a path; the Placeholder on the way to it where there is one."""
+        data = self.data
+        for step in path:
+            if isinstance(data, Placeholder):
+                return data
+            data = get(data, step)
+        return data
+
+    def at(self, *path: str | int) -> Location:
+        return Location(self.location.document, (*self.location.path, *path))
+
+
+Layer = Mapping[str, Effective[Block | None]]
+
+
+class TrafficPolicy(NamedTuple):
+    """The blocks in force, in the order of `_BLOCKS`."""
+
+    connection_pool: Effective[Block | None]
+    outlier_detection: Effective[Block | None]
+    load_balancer: Effective[Block | None]
+    tls: Effective[Block | None]
+    tunnel: Effective[Block | None]
+    proxy_protocol: Effective[Block | None]
+    retry_budget: Effective[Block | None]
+
+
+def traffic_policies(
+    merged: Effective[Merged | None], port: int | None, subset: str, meshconfig: MeshConfig
+) -> Effective[TrafficPolicy]:
+    """The policy of a port and subset, for each outcome of a tie between DestinationRules."""
+    return spread(merged, lambda one: Effective(traffic_policy(one.value, port, subset, meshconfig), one.because), _TIE)
+
+
+def traffic_policy(
+    merged: Merged | None, port: int | None, subset: str = "", meshconfig: MeshConfig | None = None
+) -> TrafficPolicy:
+    """The policy of a service port (None = one that no portLevelSettings name) and a subset ("" = none).
+
+    First the top level is settled for the port, then meshConfig fills its gaps, then the subset goes over it. `meshconfig`
+    None = without the mesh's defaults, which the endpoints of a cluster do not know (`endpoint_builder.go`).
+    """
+    whole = _top(merged, port)
+    if meshconfig:
+        whole = {name: _or_default(name, block, meshconfig) for name, block in whole.items()}
+    if merged and subset:
+        whole = _under_subset(whole, merged, port, subset)
+    return TrafficPolicy(*whole.values())
+
+
+def tls_of_endpoints(merged: Merged | None, port: int, subset: str) -> Block | None:
+    """The tls block by which EDS judges whether the endpoints of a cluster get mTLS (`tlsModeForDestinationRule`).
+
+    Unlike the cluster's own it falls back from the port to the top level, and from the subset to the rule.
+    """
+    if merged is None:
+        return None
+    places = [(merged.policy, _TOP)] if merged.policy else []
+    if subset:
+        own = merged.subset(subset)
+        places = [(own[0], (*own[1], "trafficPolicy")), *places] if own else []
+    wanted = ((rule, where) for rule, path in places for where in (_entry(rule, path, port), path) if where)
+    return next((block for rule, where in wanted if (block := _block(rule, where, "tls"))), None)
+
+
+def read(
+    block: Effective[Block | None], path: Path, convert: Callable[[Any], T | None], absent: str
+) -> Effective[T | Unknown | None]:
+    """A value inside a block. None where there is no block or nothing at the path, which means `absent`."""
+
+    def step(one: Effective[Block | None]) -> Effective[T | Unknown | None]:
+        found = one.value.get(*path) if one.value else None
+        if one.value is None or found is None:
+            where = one.value.at(*path) if one.value else None
+            basis = Basis.DECLARED if one.value else Basis.DEFAULT
+            return Effective(None, (*one.because, Reason(absent, where, basis)))
+        name, where = path[-1], one.value.at(*path)
+        value = convert(found)
+        if value is None:
+            return Effective(UNKNOWN, (*one.because, Reason(f"{name} {found} is not known here", where, Basis.ASSUMED)))
+        return Effective(value, (*one.because, Reason(f"{name} is {found}", where)))
+
+    return spread(block, step, _TIE)
+
+
+def _top(merged: Merged | None, port: int | None) -> Layer:
+    if merged is None:
+        nothing: Effective[Block | None] = Effective(None, (Reason("no DestinationRule applies", None, Basis.DEFAULT),))
+        return dict.fromkeys(_BLOCKS, nothing)
+    if merged.policy is None:
+        rule = merged.rules[0]
+        missing = Effective(None, (Reason(f"{rule} has no trafficPolicy", rule.at(*_TOP)),))
+        return dict.fromkeys(_BLOCKS, missing)
+    whole = {name: _stated(merged.policy, _TOP, name, f"{merged.policy}") for name in _BLOCKS}
+    return _of_port(whole, merged.policy, _TOP, port)
+
+
+def _of_port(whole: Layer, rule: Resource, path: Path, port: int | None) -> Layer:
+    """The blocks a policy has for a port: with an entry for it, what that has and nothing else."""
+    entry = _entry(rule, path, port)
+    if entry is None:
+        return whole
+    where = rule.at(*entry)
+    settled = dict(whole)
+    for name in _BLOCKS:
+        before = whole[name].because if whole[name].value else ()
+        block = _block(rule, entry, name) if name in _OF_PORTS else None
+        if block:
+            text = f"portLevelSettings of port {port} have their own {name}"
+            settled[name] = Effective(block, (*before, Reason(text, block.location)))
+        else:
+            text = f"portLevelSettings of port {port} have no {name}, and inherit none"
+            settled[name] = Effective(None, (*before, Reason(text, where)))
+    return settled
+
+
+def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str) -> Layer:
+    """A subset's blocks go over the rule's one by one; its settings for a port over all four they may have."""
+    found = merged.subset(subset)
+    if found is None:
+        return whole
+    rule, path = found[0], (*found[1], "trafficPolicy")
+    own = {name: _stated(rule, path, name, f"subset {subset}") for name in _BLOCKS}
+    own = dict(_of_port(own, rule, path, port))
+    replaces = _OF_PORTS if _entry(rule, path, port) else ()
+    over = dict(whole)
+    for name, block in own.items():
+        if block.value or name in replaces:
+            before = whole[name].because if whole[name].value else ()
+            over[name] = block._replace(because=(*before, *block.because))
+    return over
+
+
+def _stated(rule: Resource, path: Path, name: str, owner: str) -> Effective[Block | None]:
+    block = _block(rule, path, name)
+    if block is None:
+        return Effective(None, (Reason(f"{owner} has no {name}", rule.at(*path)),))
+    return Effective(block, (Reason(f"{owner} has {name}", block.location),))
+
+
+def _block(rule: Resource, path: Path, name: str) -> Block | None:
+    data = rule.get(*path, name)
+    return Block(data, rule.at(*path, name)) if isinstance(data, dict | Placeholder) else None
+
+
+def _entry(rule: Resource, path: Path, port: int | None) -> Path | None:
+    """Where the settings for a port stand: the first that name it."""
+    if port is None:
+        return None
+    settings = enumerate(rule.items(*path, "portLevelSettings"))
+    index = next((i for i, setting in settings if get(setting, "port", "number") == port), None)
+    return None if index is None else (*path, "portLevelSettings", index)
+
+
+def _or_default(name: str, block: Effective[Block | None], meshconfig: MeshConfig) -> Effective[Block | None]:
+    """A block, else that of meshConfig.defaultTrafficPolicy (since 1.31)."""
+    if block.value or name not in ("connectionPool", "outlierDetection") or meshconfig.istio_version < (1, 31):
+        return block
+
+    def step(given: Effective[Any]) -> Effective[Block | None]:
+        if not isinstance(given.value, dict) or given.origin is None:
+            return block
+        return Effective(Block(given.value, given.origin), (*block.because, *given.because))
+
+    return spread(meshconfig.value("defaultTrafficPolicy", name), step, "the mesh configurations of the input differ")
