@@ -136,7 +136,6 @@ class Mesh:
             self._visibility,
             self._rules,
             self.destination_rules,
-            self.peer_authentications,
             self.domain,
         )
 

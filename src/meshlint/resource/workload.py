@@ -45,8 +45,8 @@ def pod_templates(resource: Resource) -> Iterator[PodTemplate]:
         yield from _READERS[kind](resource)
 
 
-def container_ports(pod: PodTemplate) -> Iterator[tuple[int, str | None]]:
-    """The TCP ports that the application's containers declare, with their names; sidecar containers of Kubernetes count."""
+def container_ports(pod: PodTemplate, protocol: str = "TCP") -> Iterator[tuple[int, str | None]]:
+    """The ports that the application's containers declare, with their names; sidecar containers of Kubernetes count."""
     for path, container in pod.containers():
         is_helper = "initContainers" in path and container.get("restartPolicy") != "Always"
         if is_helper or container.get("name") == "istio-proxy":
@@ -54,14 +54,14 @@ def container_ports(pod: PodTemplate) -> Iterator[tuple[int, str | None]]:
         listed = container.get("ports")
         for port in listed if isinstance(listed, list) else ():
             number = port.get("containerPort") if isinstance(port, dict) else None
-            if isinstance(number, int) and port.get("protocol") not in ("UDP", "SCTP"):
+            if isinstance(number, int) and (port.get("protocol") or "TCP") == protocol:
                 name = port.get("name")
                 yield number, name if isinstance(name, str) else None
 
 
-def named_port(pod: PodTemplate, name: str) -> int | None:
+def named_port(pod: PodTemplate, name: str, protocol: str = "TCP") -> int | None:
     """The number of the first container port of a name."""
-    return next((number for number, own in container_ports(pod) if own == name), None)
+    return next((number for number, own in container_ports(pod, protocol) if own == name), None)
 
 
 _TEMPLATES: Mapping[GroupKind, tuple[Path, Path]] = {

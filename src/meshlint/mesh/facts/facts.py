@@ -14,6 +14,7 @@ from ..istio.xds.calls import Calls
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from . import routes
+from .ports import ports
 from .values import grouped
 
 
@@ -25,6 +26,7 @@ def facts(name: str, istiod: Istiod) -> dict[str, Any]:
     return {
         "mesh": name,
         "workloads": {proxy.key: _workload(proxy) for proxy in istiod.proxies},
+        "ports": {proxy.key: ports(proxy, istiod) for proxy in sidecars},
         "visible": grouped((proxy.key, _visible(istiod, proxy)) for proxy in sidecars),
         "egress": grouped((client, _egress(found)) for client, found in calls.items()),
         "routes": _by_client(_routes(calls)),

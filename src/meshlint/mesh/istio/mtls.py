@@ -7,7 +7,7 @@ Mirrors `pilot/pkg/model/authentication.go addPeerAuthentication` (scopes, oldes
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import PEER_AUTHENTICATION
@@ -22,11 +22,17 @@ _TIE = "several policies of one scope: the oldest counts, and creation times are
 
 
 class PeerAuthentications:
-    """The PeerAuthentications of a mesh, by scope."""
+    """The PeerAuthentications of a mesh, by scope. `first` finds those of one scope that may be the one that counts."""
 
-    def __init__(self, inventory: Inventory, root_namespace: str) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        root_namespace: str,
+        first: Callable[[Sequence[Resource]], Sequence[Resource]] = possible_first,
+    ) -> None:
         self.all = tuple(inventory.all(PEER_AUTHENTICATION))
         self._root = root_namespace
+        self._first = first
         self._by_namespace: dict[str, list[Resource]] = defaultdict(list)
         for policy in self.all:
             if not selector(policy):
@@ -39,9 +45,9 @@ class PeerAuthentications:
         if namespace not in self._scoped:
             default = Reason("Istio's default is PERMISSIVE", None, Basis.DEFAULT)
             mode = Effective(MtlsMode.PERMISSIVE, (default,))
-            mode = _over(mode, self._by_namespace[self._root], "the whole mesh")
+            mode = self._over(mode, self._root, "the whole mesh")
             if namespace != self._root:
-                mode = _over(mode, self._by_namespace[namespace], f"namespace {namespace}")
+                mode = self._over(mode, namespace, f"namespace {namespace}")
             self._scoped[namespace] = mode
         return self._scoped[namespace]
 
@@ -55,26 +61,26 @@ class PeerAuthentications:
         policies = self.selecting(namespace, labels)
         if not policies:
             return base
-        winners = possible_first(policies)
+        winners = self._first(policies)
         return spread(base, lambda mode: one_of([_of_workload(mode, w, port) for w in winners], _TIE), _TIE)
 
     def named_ports(self, namespace: str, labels: Mapping[str, str]) -> dict[int, Resource]:
-        """The ports that portLevelMtls of a selecting policy names."""
-        policies = reversed(self.selecting(namespace, labels))
-        return {int(k): policy for policy in policies for k in policy.mapping("spec", "portLevelMtls") if k.isdigit()}
+        """The ports that portLevelMtls names in a selecting policy that may be the one that counts."""
+        policies = self.selecting(namespace, labels)
+        winners = reversed(self._first(policies)) if policies else ()
+        return {int(k): policy for policy in winners for k in policy.mapping("spec", "portLevelMtls") if k.isdigit()}
+
+    def _over(self, base: Effective[MtlsMode], namespace: str, scope: str) -> Effective[MtlsMode]:
+        policies = self._by_namespace.get(namespace)
+        if not policies:
+            return base
+        winners, path = self._first(policies), ("spec", "mtls", "mode")
+        return spread(base, lambda mode: one_of([_set(mode, w, path, f"for {scope}") for w in winners], _TIE), _TIE)
 
 
 def selector(policy: Resource) -> Mapping[str, str]:
     """`spec.selector.matchLabels`; empty = the policy is for its whole scope."""
     return required(policy.get("spec", "selector", "matchLabels"))
-
-
-def _over(base: Effective[MtlsMode], policies: Sequence[Resource], scope: str) -> Effective[MtlsMode]:
-    if not policies:
-        return base
-    winners = possible_first(policies)
-    path = ("spec", "mtls", "mode")
-    return spread(base, lambda mode: one_of([_set(mode, w, path, f"for {scope}") for w in winners], _TIE), _TIE)
 
 
 def _of_workload(base: Effective[MtlsMode], policy: Resource, port: int | None) -> Effective[MtlsMode]:

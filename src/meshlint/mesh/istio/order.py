@@ -27,6 +27,11 @@ def creation(resource: Resource) -> tuple[bool, str, str, str]:
     return False, resource.created, resource.name, resource.namespace
 
 
+def oldest(resources: Sequence[Resource]) -> list[Resource]:
+    """The one that `creation` puts first, by itself."""
+    return [min(resources, key=creation)]
+
+
 def decided(resources: Sequence[Resource]) -> bool:
     """Whether the input tells the order: every object has a creationTimestamp."""
     return all(r.created for r in resources)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 
 from ....resource.inventory import Inventory
@@ -10,9 +10,11 @@ from ....resource.kinds import DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET, STATEFU
 from ..destinations import DestinationRules
 from ..meshconfig import MeshConfig
 from ..mtls import PeerAuthentications
+from ..order import oldest
 from ..routes import Rule
 from ..visibility import Visibility
 from .calls import Calls
+from .inbound import InboundPort, inbound_ports
 from .proxies import Proxy, proxies
 from .registry import Registry
 from .scope import Scope, Scopes
@@ -33,13 +35,12 @@ class Istiod:
         visibility: Visibility,
         rules: Sequence[Rule],
         destination_rules: DestinationRules,
-        peer_authentications: PeerAuthentications,
         domain: str,
     ) -> None:
         self.inventory = inventory
         self.meshconfig = meshconfig
         self.domain = domain
-        self.peer_authentications = peer_authentications
+        self.peer_authentications = PeerAuthentications(inventory, meshconfig.root_namespace, oldest)
         pods = [pod for pod in inventory.pods if pod.resource.group_kind in _PODS]
         self.proxies: Sequence[Proxy] = tuple(proxies(pods, inventory, meshconfig))
         self.registry = Registry(inventory, meshconfig, self.proxies, domain)
@@ -55,6 +56,10 @@ class Istiod:
         scope = self.scope(proxy)
         policy = unknown(scope.sidecar, self.meshconfig)
         return Calls(proxy, scope, self.registry, self.meshconfig, policy, self.domain)
+
+    def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
+        """The ports of a sidecar that something names; None stands for every other one."""
+        return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications)
 
     @cached_property
     def _scopes(self) -> Scopes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from enum import Enum
+
 from ....resource.match import ServicePort
 
 _HTTP = frozenset({"http", "http2", "http_proxy", "grpc", "grpc-web"})
@@ -33,3 +35,21 @@ def is_http2(port: ServicePort) -> bool:
 def name(port: ServicePort) -> str:
     """istiod's name of the protocol."""
     return _NAMES.get(port.protocol) or str(port.protocol).upper()
+
+
+def is_grpc(port: ServicePort) -> bool:
+    return port.protocol in ("grpc", "grpc-web")
+
+
+class Listening(Enum):
+    """How the bytes that arrive at a port are read (`networking.ModelProtocolToListenerProtocol`)."""
+
+    HTTP = "HTTP"
+    TCP = "TCP"
+    AUTO = "AUTO"
+
+
+def listening(port: ServicePort) -> Listening:
+    if port.protocol is None:
+        return Listening.AUTO
+    return Listening.HTTP if is_http(port) else Listening.TCP

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from ....resource.inventory import Inventory
 from ....resource.kinds import ENDPOINT_SLICE, SERVICE, SERVICE_ENTRY, WORKLOAD_ENTRY
-from ....resource.match import ServicePort, entry_ports, is_address, matches, service_ports
+from ....resource.match import Selecting, ServicePort, entry_ports, is_address, matches, service_ports
 from ....resource.resource import Resource, each, get, required, strings
 from ....resource.workload import named_port
 from ..meshconfig import MeshConfig
@@ -99,6 +99,14 @@ class Service(NamedTuple):
         return next((port for port in self.ports if port.number == number), None)
 
 
+class Serving(NamedTuple):
+    """A port of a service that pods serve at the port `number` of theirs (`model.ServiceTarget`)."""
+
+    service: Service
+    port: ServicePort
+    number: int
+
+
 class Registry:
     """All services, oldest first, and what is behind them."""
 
@@ -115,6 +123,9 @@ class Registry:
             self._slices[resource.namespace, resource.labels.get(_SERVICE_NAME, "")].append(resource)
         self.services = _aliased([*self._of_kubernetes(inventory), *self._of_entries(inventory)])
         self.by_host = self._by_host()
+        self._selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
+        self._of_resource = {id(s.resource): s for s in self.services if s.of_kubernetes}
+        self._served_at: dict[str, list[Serving]] = defaultdict(list)
         self._endpoints = self._all_endpoints()
         self._public: list[Service] = []
         self._exported: dict[str, list[Service]] = defaultdict(list)
@@ -138,6 +149,21 @@ class Registry:
         names = {port.name or "" for port in service.ports if port.number == number}
         found = self.endpoints(service)
         return [e for e in found if (e.service_port == number if e.service_port else e.port_name in names)]
+
+    def served_by(self, proxy: Proxy) -> list[Serving]:
+        """What a proxy's pods serve, the oldest service first: of Services that select them, and of ServiceEntries that have
+        their address (`kube/controller GetProxyServiceTargets`, `Proxy.SetServiceTargets`).
+        """
+        found: dict[tuple[str, int, str | None], Serving] = {}
+        for resource in self._selecting.of(proxy.namespace, proxy.pod.labels):
+            service = self._of_resource[id(resource)]
+            by_name = {port.name: port for port in reversed(service.ports)}
+            for port in service.ports:
+                number, known = _number_of(port, proxy), by_name[port.name]
+                if number is not None:
+                    found.setdefault((service.host, number, known.protocol), Serving(service, known, number))
+        entries = (s for s in self._served_at.get(proxy.addresses[0], ()) if s.service.namespace == proxy.namespace)
+        return sorted([*found.values(), *entries], key=lambda s: (*seniority(s.service)[:2], s.service.host))
 
     def pods_behind(self, service: Service) -> Iterator[Proxy]:
         """The running pods that a Service selects."""
@@ -230,6 +256,9 @@ class Registry:
                     continue
                 taken.add(endpoint.service_port)
                 found[service.key].append(endpoint)
+                port = service.port(endpoint.service_port)
+                if port:
+                    self._served_at[endpoint.address].append(Serving(service, port, endpoint.port))
         return found
 
     def _of_service(self, service: Service) -> Iterator[Endpoint]:
@@ -323,6 +352,15 @@ def seniority(service: Service) -> tuple[bool, str, str, str, str]:
         return True, "", "", "", ""
     name = resource.name if service.of_kubernetes else service.host
     return False, resource.created or "", name, service.namespace, resource.name
+
+
+def _number_of(port: ServicePort, proxy: Proxy) -> int | None:
+    """The pods' own port that a Service port leads to (`FindPort`); where no pod runs, a name is not looked up."""
+    if isinstance(port.target, int):
+        return port.target
+    if proxy.running:
+        return named_port(proxy.pod, port.target, "UDP" if port.protocol == "udp" else "TCP")
+    return int(port.target) if port.target.isdigit() else None
 
 
 def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:

@@ -1,0 +1,61 @@
+"""Inbound ports as facts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from ...resource.resource import each, get
+from ..effective import Basis, Effective
+from ..istio.xds.inbound import InboundPort
+from ..istio.xds.istiod import Istiod
+from ..istio.xds.proxies import Proxy
+from ..subjects import MtlsMode
+
+_RETRIES = {
+    "attempts": 2,
+    "on": ["reset-before-request"],
+    "codes": [],
+    "per_try_timeout_ms": 0,
+    "other_hosts": False,
+    "other_localities": False,
+    "backoff_ms": None,
+}
+
+
+def ports(proxy: Proxy, istiod: Istiod) -> dict[str, Any]:
+    """The ports of a sidecar that a container declares, a Service targets or the proxy knows by number, and `*`."""
+    inbound = istiod.inbound(proxy)
+    rest = inbound[None]
+    numbers = (
+        {n for n, port in inbound.items() if n and port.own} | set(_declared(proxy)) | set(_targeted(proxy, istiod))
+    )
+    return {str(n): _port(inbound.get(n, rest)) for n in sorted(numbers)} | {"*": _port(rest)}
+
+
+def _port(port: InboundPort) -> dict[str, Any]:
+    return {
+        "mtls": _mtls(port.mtls),
+        "protocol": port.protocol.value,
+        "pool": None,
+        "retries": _RETRIES if port.retried else None,
+    }
+
+
+def _mtls(mode: Effective[MtlsMode]) -> Any:
+    decided = mode.because[-1]
+    return {"unknown": decided.text} if decided.basis is Basis.ASSUMED else mode.value.value
+
+
+def _declared(proxy: Proxy) -> Iterator[int]:
+    for container in each(proxy.pod.spec, "containers"):
+        for port in each(container, "ports"):
+            number = get(port, "containerPort")
+            if isinstance(number, int) and port.get("protocol") != "UDP":
+                yield number
+
+
+def _targeted(proxy: Proxy, istiod: Istiod) -> Iterator[int]:
+    for serving in istiod.registry.served_by(proxy):
+        if serving.service.of_kubernetes and serving.port.protocol != "udp":
+            yield serving.number
