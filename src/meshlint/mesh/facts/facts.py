@@ -6,8 +6,7 @@ groups `{clients, value}`: clients with equal values share one.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ..istio.xds.calls import Calls
@@ -15,21 +14,21 @@ from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from . import routes
 from .ports import ports
-from .values import grouped
+from .values import by_key, grouped
 
 
 def facts(name: str, istiod: Istiod) -> dict[str, Any]:
     """The facts of one mesh."""
     clients = [proxy for proxy in istiod.proxies if proxy.proxied]
     sidecars = [proxy for proxy in clients if proxy.is_sidecar]
-    calls = {proxy.key: istiod.calls(proxy) for proxy in sidecars}
+    calls = [(_keys(alike), istiod.calls(alike[0])) for alike in istiod.alike(sidecars)]
     return {
         "mesh": name,
         "workloads": {proxy.key: _workload(proxy) for proxy in istiod.proxies},
         "ports": {proxy.key: ports(proxy, istiod) for proxy in sidecars},
-        "visible": grouped((proxy.key, _visible(istiod, proxy)) for proxy in sidecars),
-        "egress": grouped((client, _egress(found)) for client, found in calls.items()),
-        "routes": _by_client(_routes(calls)),
+        "visible": grouped((clients, _visible(found)) for clients, found in calls),
+        "egress": grouped((clients, _egress(found)) for clients, found in calls),
+        "routes": by_key(_routes(calls)),
     }
 
 
@@ -38,8 +37,12 @@ def _workload(proxy: Proxy) -> dict[str, Any]:
     return {"proxy": kind, "identity": f"{proxy.namespace}/{proxy.account}", "locality": proxy.locality}
 
 
-def _visible(istiod: Istiod, proxy: Proxy) -> Mapping[str, str]:
-    return {service.host: service.namespace for service in istiod.scope(proxy).services}
+def _keys(alike: Sequence[Proxy]) -> list[str]:
+    return [proxy.key for proxy in alike]
+
+
+def _visible(calls: Calls) -> Mapping[str, str]:
+    return {service.host: service.namespace for service in calls.scope.services}
 
 
 def _egress(calls: Calls) -> dict[str, Any]:
@@ -51,15 +54,7 @@ def _egress(calls: Calls) -> dict[str, Any]:
     return {"mode": mode, "http": http if calls.has_http_listener() else None, "tcp": tcp}
 
 
-def _routes(calls: Mapping[str, Calls]) -> Iterator[tuple[str, str, Any]]:
-    for client, found in calls.items():
+def _routes(calls: Iterable[tuple[Sequence[str], Calls]]) -> Iterator[tuple[str, Sequence[str], Any]]:
+    for clients, found in calls:
         for host, port, call in (*found.to_services(), *found.to_others()):
-            yield f"{host}:{port}", client, routes.call(call)
-
-
-def _by_client(values: Iterator[tuple[str, str, Any]]) -> dict[str, Any]:
-    """Groups by key, of (key, client, value)."""
-    found: dict[str, list[tuple[str, Any]]] = defaultdict(list)
-    for key, client, value in values:
-        found[key].append((client, value))
-    return {key: grouped(found[key]) for key in sorted(found)}
+            yield f"{host}:{port}", clients, routes.call(call)

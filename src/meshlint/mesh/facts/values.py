@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..effective import UNKNOWN, Effective
@@ -18,12 +19,20 @@ def value(effective: Effective[Any]) -> Any:
     return effective.value
 
 
-def grouped(values: Iterable[tuple[str, Any]]) -> Groups:
-    """`[{clients, value}]` of (client, value): clients whose values are equal together, by the first of each group."""
+def grouped(values: Iterable[tuple[Sequence[str], Any]]) -> Groups:
+    """`[{clients, value}]` of (clients, value): clients whose values are equal together, by the first of each group."""
     groups: dict[str, dict[str, Any]] = {}
-    for client, content in values:
+    for clients, content in values:
         group = groups.setdefault(json.dumps(content, sort_keys=True), {"clients": [], "value": content})
-        group["clients"].append(client)
+        group["clients"] += clients
     for group in groups.values():
         group["clients"].sort()
     return sorted(groups.values(), key=lambda group: str(group["clients"][0]))
+
+
+def by_key(values: Iterable[tuple[str, Sequence[str], Any]]) -> dict[str, Groups]:
+    """Groups by key, of (key, clients, value)."""
+    found: dict[str, list[tuple[Sequence[str], Any]]] = defaultdict(list)
+    for key, clients, content in values:
+        found[key].append((clients, content))
+    return {key: grouped(found[key]) for key in sorted(found)}

@@ -108,6 +108,11 @@ class DestinationRules:
                 found[host] += rules
         return found
 
+    def client_labels(self) -> set[str]:
+        """The labels of clients that workloadSelectors ask for."""
+        by_host = (rules for hosts in self._rules.by_namespace.values() for rules in hosts.values())
+        return {label for rules in by_host for rule in rules for label, _ in _selector(rule)}
+
     def for_client(self, client: str, host: str) -> Effective[Merged | None]:
         """The merged rule that clients of a namespace get for a host, None = none, the candidates of a tie included."""
         service = split_service_host(host, self._domain)

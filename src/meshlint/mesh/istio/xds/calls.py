@@ -46,7 +46,7 @@ class Calls:
         domain: str,
     ) -> None:
         self._proxy = proxy
-        self._scope = scope
+        self.scope = scope
         self._registry = registry
         self.unknown = unknown
         self._outbound = Outbound(proxy, scope, registry, unknown)
@@ -55,7 +55,7 @@ class Calls:
 
     def to_services(self) -> Iterator[tuple[str, int, Call]]:
         """Host, port and outcome for every TCP port of every service in scope that can be called at all."""
-        for service in self._scope.services:
+        for service in self.scope.services:
             for port in service.ports:
                 call = self._call(service, port) if port.protocol != "udp" else None
                 if call:
@@ -65,7 +65,7 @@ class Calls:
         """The hosts that VirtualServices alone make."""
         for table in self._outbound.route_tables():
             for host in self._virtual_hosts(table):
-                if host.host not in self._scope.by_host:
+                if host.host not in self.scope.by_host:
                     yield host.host, host.port, Call("HTTP", host.routes, (), ())
 
     def has_http_listener(self) -> bool:
@@ -113,7 +113,7 @@ class Calls:
         service, port = table
         if service == "*":
             return []
-        listener = self._scope.egress_listener(port)
+        listener = self.scope.egress_listener(port)
         if listener is None:
             return []
         if port not in self._by_port:

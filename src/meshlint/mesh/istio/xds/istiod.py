@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 
 from ....resource.inventory import Inventory
@@ -16,7 +17,7 @@ from ..visibility import Visibility
 from .calls import Calls
 from .inbound import InboundPort, inbound_ports
 from .proxies import Proxy, proxies
-from .registry import Registry
+from .registry import UNSPECIFIED, Registry
 from .scope import Scope, Scopes
 from .unknown import unknown
 from .virtual_services import VirtualServices
@@ -51,6 +52,18 @@ class Istiod:
         """What a proxy sees."""
         return self._scopes.of(proxy)
 
+    def alike(self, clients: Iterable[Proxy]) -> list[tuple[Proxy, ...]]:
+        """Clients that see and reach the same, together: of one scope, with equal values of the labels that some rule asks for.
+
+        An endpoint of a service without an address stands alone, since it leaves itself out.
+        """
+        found: dict[object, list[Proxy]] = defaultdict(list)
+        for proxy in clients:
+            values = tuple(proxy.labels.get(label) for label in self._asked_labels)
+            alone = proxy.key if proxy.key in self._headless else None
+            found[id(self.scope(proxy)), values, alone].append(proxy)
+        return [tuple(proxies) for proxies in found.values()]
+
     def calls(self, proxy: Proxy) -> Calls:
         """What becomes of the calls of a sidecar's application."""
         scope = self.scope(proxy)
@@ -60,6 +73,18 @@ class Istiod:
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
         return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications)
+
+    @cached_property
+    def _asked_labels(self) -> tuple[str, ...]:
+        """The labels of clients that matches and workloadSelectors look at."""
+        asked = self.virtual_services.source_labels() | self._destination_rules.client_labels()
+        return tuple(sorted(asked))
+
+    @cached_property
+    def _headless(self) -> frozenset[str]:
+        """The workloads behind a service that has no address."""
+        services = [service for service in self.registry.services if service.address == UNSPECIFIED]
+        return frozenset(proxy.key for service in services for proxy in self.registry.pods_behind(service))
 
     @cached_property
     def _scopes(self) -> Scopes:

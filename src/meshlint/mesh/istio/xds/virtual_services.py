@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from ....resource.inventory import Inventory
 from ....resource.kinds import VIRTUAL_SERVICE
 from ....resource.match import resolve
-from ....resource.resource import Resource, each, get
+from ....resource.resource import Resource, each, get, required
 from ..order import creation
 from ..routes import Rule, gateway_names
 from ..visibility import Visibility
@@ -42,6 +42,13 @@ class VirtualService(NamedTuple):
     @property
     def key(self) -> str:
         return f"{self.resource.namespace}/{self.resource.name}"
+
+    def source_labels(self) -> Iterator[str]:
+        """The labels of clients that its matches ask for."""
+        http = [match for rule in self.http for match, _ in rule.matches]
+        l4 = [match for rule in (*self.tcp, *self.tls) for match in rule.matches]
+        for match in (*http, *l4):
+            yield from required(match.get("sourceLabels"))
 
     def destinations(self, client: str, domain: str) -> Iterator[tuple[str, int]]:
         """Hosts and ports (0 = none named) that its rules lead clients of a namespace to, mirrors included.
@@ -73,6 +80,7 @@ class VirtualServices:
         self._public: dict[str, list[VirtualService]] = defaultdict(list)
         self._private: dict[tuple[str, str], list[VirtualService]] = defaultdict(list)
         self._named: dict[tuple[str, str], list[VirtualService]] = defaultdict(list)
+        self._source_labels: set[str] = set()
         for resource in sorted(inventory.all(VIRTUAL_SERVICE), key=creation):
             if resource.items("spec", "hosts"):
                 self._add(_virtual_service(resource, by_root[id(resource)], domain), visibility)
@@ -82,7 +90,12 @@ class VirtualServices:
         key = (namespace, gateway)
         return [*self._private.get(key, ()), *self._named.get(key, ()), *self._public.get(gateway, ())]
 
+    def source_labels(self) -> set[str]:
+        """The labels of clients that some match asks for."""
+        return self._source_labels
+
     def _add(self, virtual_service: VirtualService, visibility: Visibility) -> None:
+        self._source_labels.update(virtual_service.source_labels())
         exported = visibility.export_to(virtual_service.resource, VIRTUAL_SERVICE)
         for gateway in virtual_service.gateways:
             if "*" in exported:
