@@ -13,6 +13,7 @@ from ..istio.xds.calls import Calls
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from . import routes
+from .gateways import servers
 from .ports import ports
 from .values import by_key, grouped
 
@@ -28,6 +29,7 @@ def facts(name: str, istiod: Istiod) -> dict[str, Any]:
         "ports": {proxy.key: ports(proxy, istiod) for proxy in sidecars},
         "visible": grouped((clients, _visible(found)) for clients, found in calls),
         "egress": grouped((clients, _egress(found)) for clients, found in calls),
+        "gateways": {proxy.key: servers(istiod.gateway(proxy)) for proxy in clients if proxy.is_gateway},
         "routes": by_key(_routes(calls)),
     }
 

@@ -15,6 +15,8 @@ from ..order import oldest
 from ..routes import Rule
 from ..visibility import Visibility
 from .calls import Calls
+from .gateway_listeners import GatewayChain, GatewayListeners
+from .gateways import Gateways
 from .inbound import InboundPort, inbound_ports
 from .proxies import Proxy, proxies
 from .registry import UNSPECIFIED, Registry
@@ -73,6 +75,16 @@ class Istiod:
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
         return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications)
+
+    def gateway(self, proxy: Proxy) -> list[GatewayChain]:
+        """What a gateway workload does with a connection to each of its ports."""
+        merged = self._gateways.servers(proxy, self.registry.served_by(proxy))
+        scope, services = self.scope(proxy), self.virtual_services
+        return GatewayListeners(proxy, merged, scope, self.registry, services, self.meshconfig, self.domain).chains()
+
+    @cached_property
+    def _gateways(self) -> Gateways:
+        return Gateways(self.inventory)
 
     @cached_property
     def _asked_labels(self) -> tuple[str, ...]:

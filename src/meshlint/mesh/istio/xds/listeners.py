@@ -200,7 +200,7 @@ class Outbound:
             subnets = own or subnets
             if (names, own) not in seen:
                 seen.add((names, own))
-                yield Chain(names=names, subnets=subnets, to=self._targets(rule, port.number))
+                yield Chain(names=names, subnets=subnets, to=l4_targets(rule, port.number, self._scope))
         if not seen:
             address = "" if "/" in service.address else service.address
             by_name = subnets or not address or (address == UNSPECIFIED and bind == UNSPECIFIED)
@@ -221,11 +221,11 @@ class Outbound:
         for rule in (r for v in named for r in v.tcp if r.route):
             lists = [_texts(match.get("destinationSubnets")) for match in rule.matches if self._is_for(match, port)]
             if not rule.matches or not all(lists) or (lists and not port.number):
-                yield Chain(subnets=subnets, to=self._targets(rule, port.number))
+                yield Chain(subnets=subnets, to=l4_targets(rule, port.number, self._scope))
                 return
             own = tuple(subnet for listed in lists for subnet in listed)
             if own:
-                yield Chain(subnets=own, to=self._targets(rule, port.number))
+                yield Chain(subnets=own, to=l4_targets(rule, port.number, self._scope))
                 covered |= sorted(own) == sorted(subnets)
         if not covered:
             yield Chain(subnets=subnets, to=(_own_target(service, port),))
@@ -240,22 +240,25 @@ class Outbound:
             and match.get("sourceNamespace") in (None, "", self._proxy.namespace)
         )
 
-    def _targets(self, rule: L4Rule, port: int) -> tuple[Target, ...]:
-        alone = len(rule.route) == 1
-        return tuple(
-            self._target(destination, port)._replace(weight=100 if alone else weight)
-            for destination, weight in rule.route
-            if alone or weight
-        )
 
-    def _target(self, destination: Mapping[str, Any], listener_port: int) -> Target:
-        """The cluster of a destination: the port of its one-port service where it names none, else the listener's."""
-        host, port = target(destination)
-        service = self._scope.by_host.get(host)
-        if not port:
-            port = service.ports[0].number if service and len(service.ports) == 1 else listener_port
-        host = service.alias_of or host if service else host
-        return Target(host, port, str(destination.get("subset") or ""))
+def l4_targets(rule: L4Rule, listener_port: int, scope: Scope) -> tuple[Target, ...]:
+    """The clusters a tcp or tls rule leads to, with their weights (`buildOutboundNetworkFilters`)."""
+    alone = len(rule.route) == 1
+    return tuple(
+        _target(destination, listener_port, scope)._replace(weight=100 if alone else weight)
+        for destination, weight in rule.route
+        if alone or weight
+    )
+
+
+def _target(destination: Mapping[str, Any], listener_port: int, scope: Scope) -> Target:
+    """The cluster of a destination: the port of its one-port service where it names none, else the listener's."""
+    host, port = target(destination)
+    service = scope.by_host.get(host)
+    if not port:
+        port = service.ports[0].number if service and len(service.ports) == 1 else listener_port
+    host = service.alias_of or host if service else host
+    return Target(host, port, str(destination.get("subset") or ""))
 
 
 def _own_target(service: Service, port: ServicePort) -> Target:
