@@ -1,0 +1,106 @@
+"""Where the facts of meshlint and of the real istiod agree, value by value and client by client."""
+
+from __future__ import annotations
+
+import gzip
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+KINDS = ("admission", "workloads", "ports", "visible", "egress", "routes", "destinations", "gateways")
+
+Facts = dict[str, Any]
+
+
+class Difference(NamedTuple):
+    """One value that differs, and where it parts. `explained` says why istiod's recording, not meshlint, is wrong there."""
+
+    mesh: str
+    kind: str
+    where: str
+    istiod: str
+    meshlint: str
+    explained: str | None
+
+    def __str__(self) -> str:
+        why = f" ({self.explained})" if self.explained else ""
+        return f"{self.mesh} {self.kind} {self.where}: istiod {self.istiod}, meshlint {self.meshlint}{why}"
+
+
+class Agreement(NamedTuple):
+    """How many values of a kind agree, and those that do not."""
+
+    same: int
+    differences: tuple[Difference, ...]
+
+
+def read(path: Path) -> dict[str, Facts]:
+    """Facts by the name of their mesh, from JSON lines; other lines are the log of istiod."""
+    raw = path.read_bytes()
+    text = (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode()
+    facts = [json.loads(line) for line in text.splitlines() if line.startswith("{")]
+    return {fact["mesh"]: fact for fact in facts}
+
+
+def compared(istiod: Facts, meshlint: Facts, kind: str) -> Agreement:
+    """The values of one kind in two facts of one mesh."""
+    theirs, ours = _values(istiod, kind), _values(meshlint, kind)
+    differing = [w for w in sorted({*theirs, *ours}) if not (w in theirs and w in ours and theirs[w] == ours[w])]
+    differences = [_difference(istiod["mesh"], kind, where, theirs.get(where), ours.get(where)) for where in differing]
+    return Agreement(len({*theirs, *ours}) - len(differing), tuple(differences))
+
+
+def _difference(mesh: str, kind: str, where: str, theirs: Any, ours: Any) -> Difference:
+    explained = _explained(kind, theirs, ours)
+    if theirs is None or ours is None:
+        return Difference(
+            mesh, kind, where, *("has it" if side is not None else "has not" for side in (theirs, ours)), explained
+        )
+    path, left, right = next(_parting(theirs, ours, ""))
+    return Difference(mesh, kind, where + path, *(json.dumps(side)[:160] for side in (left, right)), explained)
+
+
+def _explained(kind: str, theirs: Any, ours: Any) -> str | None:
+    """The known fault of the probe: it asks istiod several times for the routes of one listener name, which Envoy never does.
+
+    istiod keeps the virtual hosts of such a name for the length of a request and changes them while it answers
+    (`getVirtualHostsForSniffedServicePort`), so that the last answer is empty.
+    """
+    if kind != "routes" or not theirs or not ours or theirs.get("protocol") != "auto" or "http" in theirs:
+        return None
+    same = {key: value for key, value in ours.items() if key != "http"} == theirs
+    return "the probe asked for the routes of this headless service more than once" if same else None
+
+
+def _parting(theirs: Any, ours: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """The places where two values part."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for key in sorted({*theirs, *ours}):
+            left, right = theirs.get(key, "(absent)"), ours.get(key, "(absent)")
+            if left != right:
+                yield from _parting(left, right, f"{path}.{key}")
+    elif isinstance(theirs, list) and isinstance(ours, list) and len(theirs) == len(ours):
+        for index, (left, right) in enumerate(zip(theirs, ours, strict=True)):
+            if left != right:
+                yield from _parting(left, right, f"{path}[{index}]")
+    else:
+        yield path, theirs, ours
+
+
+def _values(facts: Facts, kind: str) -> dict[str, Any]:
+    """The facts of one kind by a name for each value; of admission only whether an object is refused, and by whom."""
+    found = facts.get(kind) or {}
+    if kind == "admission":
+        return {key: (verdict["rejected"], verdict["by"]) for key, verdict in found.items()}
+    if kind == "ports":
+        return {f"{workload}:{port}": fact for workload, ports in found.items() for port, fact in ports.items()}
+    if kind in ("visible", "egress"):
+        return dict(_by_client(found))
+    if kind in ("routes", "destinations"):
+        return {f"{key} from {client}": v for key, groups in found.items() for client, v in _by_client(groups)}
+    return dict(found)
+
+
+def _by_client(groups: Any) -> Iterator[tuple[str, Any]]:
+    return ((client, group["value"]) for group in groups or () for client in group["clients"])
