@@ -13,6 +13,7 @@ from ..istio.xds.calls import Calls
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from . import routes
+from .destinations import destinations
 from .gateways import servers
 from .ports import ports
 from .values import by_key, grouped
@@ -31,6 +32,7 @@ def facts(name: str, istiod: Istiod) -> dict[str, Any]:
         "egress": grouped((clients, _egress(found)) for clients, found in calls),
         "gateways": {proxy.key: servers(istiod.gateway(proxy)) for proxy in clients if proxy.is_gateway},
         "routes": by_key(_routes(calls)),
+        "destinations": by_key(destinations(istiod, clients)),
     }
 
 

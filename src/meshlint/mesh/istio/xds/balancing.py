@@ -12,7 +12,7 @@ from ....resource.resource import Resource, each
 from ....source.document import Path
 from ...effective import Basis, Effective, Reason, Unknown
 from ..meshconfig import MeshConfig
-from .limits import Number
+from .limits import Number, whole_number
 from .traffic_policy import Block, read
 
 PASSTHROUGH = "PASSTHROUGH"
@@ -131,10 +131,15 @@ def _setting(block: Block, because: tuple[Reason, ...], zone_aware: bool) -> Eff
     failover = [entry for entry in each(block.data, "failover") if isinstance(entry, dict)]
     distribute = [entry for entry in each(block.data, "distribute") if isinstance(entry, dict)]
     setting = LocalitySetting(
-        () if zone_aware else tuple((str(e.get("from", "")), e.get("to") or {}) for e in distribute),
+        () if zone_aware else tuple((str(entry.get("from", "")), _shares(entry.get("to"))) for entry in distribute),
         tuple((str(entry.get("from", "")), str(entry.get("to", ""))) for entry in failover),
         tuple(label for label in each(block.data, "failoverPriority") if isinstance(label, str)),
         forced=zone_aware,
         zone_aware=zone_aware,
     )
     return Effective(setting, reasons)
+
+
+def _shares(value: Any) -> Mapping[str, int]:
+    known = value if isinstance(value, dict) else {}
+    return {place: share for place, stated in known.items() if (share := whole_number(stated)) is not None}

@@ -15,6 +15,7 @@ from ..order import oldest
 from ..routes import Rule
 from ..visibility import Visibility
 from .calls import Calls
+from .clusters import Clusters
 from .gateway_listeners import GatewayChain, GatewayListeners
 from .gateways import Gateways
 from .inbound import InboundPort, inbound_ports
@@ -71,6 +72,11 @@ class Istiod:
         scope = self.scope(proxy)
         policy = unknown(scope.sidecar, self.meshconfig)
         return Calls(proxy, scope, self.registry, self.meshconfig, policy, self.domain)
+
+    @cached_property
+    def clusters(self) -> Clusters:
+        """How every proxy reaches what it sees."""
+        return Clusters(self.inventory, self.registry, self.peer_authentications, self.meshconfig)
 
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""

@@ -25,6 +25,8 @@ UNSPECIFIED = "0.0.0.0"
 
 _EXPORT_TO = "networking.istio.io/exportTo"
 _SERVICE_NAME = "kubernetes.io/service-name"
+_PERSISTENT_SESSION = ("istio.io/persistent-session", "istio.io/persistent-session-header")
+_LOCALITY = ("topology.istio.io/locality", "istio-locality")
 
 
 class Resolution(Enum):
@@ -48,11 +50,21 @@ _RESOLUTIONS = {
 }
 
 
+class Health(Enum):
+    """What an EndpointSlice says of an endpoint."""
+
+    READY = "ready"
+    UNREADY = "unready"
+    DRAINING = "draining"
+    TERMINATING = "terminating"
+
+
 class Endpoint(NamedTuple):
     """One address and port behind a service port, which EDS finds by the port's name.
 
     `service_port` is the number a ServiceEntry gives it, by which CDS finds it; 0 for endpoints of Services. `weight` 0 = 1.
     `identity` is `namespace/serviceaccount`, "" where none is known. `tls` says whether it takes mTLS of the mesh.
+    `locality` is as its source writes it, by which proxies group endpoints: of a pod's node always with three parts.
     """
 
     address: str
@@ -66,6 +78,7 @@ class Endpoint(NamedTuple):
     identity: str
     tls: bool
     node: str
+    health: Health = Health.READY
 
 
 class Service(NamedTuple):
@@ -94,6 +107,11 @@ class Service(NamedTuple):
     @property
     def of_kubernetes(self) -> bool:
         return self.resource.group_kind == SERVICE
+
+    @property
+    def is_node_local(self) -> bool:
+        """Whether callers only reach endpoints on their own node."""
+        return self.of_kubernetes and self.resource.get("spec", "internalTrafficPolicy") == "Local"
 
     def port(self, number: int) -> ServicePort | None:
         return next((port for port in self.ports if port.number == number), None)
@@ -265,7 +283,8 @@ class Registry:
         """Of the EndpointSlices that name it, else of the pods it selects; WorkloadEntries are selected like pods."""
         slices = self._slices.get((service.namespace, service.resource.name))
         if slices:
-            yield from (endpoint for resource in slices for endpoint in _of_slice(resource))
+            persistent = any(service.resource.labels.get(label) for label in _PERSISTENT_SESSION)
+            yield from (endpoint for resource in slices for endpoint in _of_slice(resource, persistent))
         elif service.resolution is not Resolution.ALIAS:
             for proxy in self.pods_behind(service):
                 for port in service.ports:
@@ -374,7 +393,7 @@ def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[
             service_port,
             proxy.namespace,
             proxy.labels,
-            proxy.locality,
+            _pod_locality(proxy),
             0,
             identity,
             tls,
@@ -382,7 +401,15 @@ def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[
         )
 
 
-def _of_slice(resource: Resource) -> Iterator[Endpoint]:
+def _pod_locality(proxy: Proxy) -> str:
+    """By a label of the pod, which the proxy itself does not always know, else by its node (`getPodLocality`)."""
+    stated = next((proxy.labels[label] for label in _LOCALITY if label in proxy.labels), "")
+    if stated:
+        return stated if "/" in stated else stated.replace(".", "/")
+    return "/".join([*proxy.locality.split("/"), "", ""][:3]) if proxy.locality else ""
+
+
+def _of_slice(resource: Resource, persistent: bool) -> Iterator[Endpoint]:
     """Endpoints of an EndpointSlice of addresses. One that stands for a pod has none until the pod itself is known."""
     if resource.get("addressType") == "FQDN":
         return
@@ -393,7 +420,18 @@ def _of_slice(resource: Resource) -> Iterator[Endpoint]:
             for port in resource.items("ports"):
                 number, name = get(port, "port"), get(port, "name")
                 if isinstance(number, int):
-                    yield Endpoint(str(address), number, str(name or ""), 0, "", {}, "", 0, "", False, "")
+                    health = _health(get(endpoint, "conditions"), persistent)
+                    yield Endpoint(str(address), number, str(name or ""), 0, "", {}, "", 0, "", False, "", health)
+
+
+def _health(conditions: Any, persistent: bool) -> Health:
+    """What is not said is true; `persistent`: the Service keeps sessions, and so what drains (`endpointHealthStatus`)."""
+    ready, serving, terminating = (get(conditions, name) is not False for name in ("ready", "serving", "terminating"))
+    if ready:
+        return Health.READY
+    if not terminating:
+        return Health.UNREADY
+    return Health.DRAINING if persistent and serving else Health.TERMINATING
 
 
 def _machine_labels(machine: Resource) -> Mapping[str, str]:
