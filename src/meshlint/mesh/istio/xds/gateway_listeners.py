@@ -68,10 +68,11 @@ class GatewayListeners:
         self._names: dict[int | str, dict[str, str]] = {}
 
     def chains(self) -> list[GatewayChain]:
-        """The filter chains, listener by listener."""
+        """The filter chains, listener by listener; nothing listens on port 0."""
         listeners: dict[tuple[int | str, str], list[GatewayChain]] = {}
         for place in self._merged.places:
-            listeners.setdefault((place.number, place.bind or "0.0.0.0"), []).extend(self._chains(place))
+            if place.number:
+                listeners.setdefault((place.number, place.bind or "0.0.0.0"), []).extend(self._chains(place))
         return [chain for chains in listeners.values() for chain in chains]
 
     def _chains(self, place: Place) -> Iterator[GatewayChain]:

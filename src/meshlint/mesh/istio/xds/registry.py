@@ -374,12 +374,12 @@ def seniority(service: Service) -> tuple[bool, str, str, str, str]:
 
 
 def _number_of(port: ServicePort, proxy: Proxy) -> int | None:
-    """The pods' own port that a Service port leads to (`FindPort`); where no pod runs, a name is not looked up."""
+    """The pods' own port that a Service port leads to (`FindPort`); where no pod runs, a name is not looked up, and comes to 0."""
     if isinstance(port.target, int):
         return port.target
     if proxy.running:
         return named_port(proxy.pod, port.target, "UDP" if port.protocol == "udp" else "TCP")
-    return int(port.target) if port.target.isdigit() else None
+    return int(port.target) if port.target.isdigit() else 0
 
 
 def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:
