@@ -127,13 +127,14 @@ def more_specific(host: str) -> tuple[bool, int, str]:
 class ServicePort(NamedTuple):
     """A port of a Service. `target` is the container port that gets its traffic, by number or by name.
 
-    `protocol` is in lower case, None = the proxy finds out by itself.
+    `protocol` is in lower case, None = the proxy finds out by itself. `transport` is Kubernetes' word: TCP, UDP or SCTP.
     """
 
     number: int
     name: str | None
     protocol: str | None
     target: int | str
+    transport: str = "TCP"
 
 
 def service_ports(service: Resource) -> Iterator[ServicePort]:
@@ -145,7 +146,8 @@ def service_ports(service: Resource) -> Iterator[ServicePort]:
             name = name if isinstance(name, str) else None
             target = port.get("targetPort") or number
             target = target if isinstance(target, int) else str(target)
-            yield ServicePort(number, name, _protocol_of(port, number, name), target)
+            transport = str(port.get("protocol") or "TCP")
+            yield ServicePort(number, name, _protocol_of(port, number, name), target, transport)
 
 
 def entry_ports(entry: Resource) -> Iterator[ServicePort]:

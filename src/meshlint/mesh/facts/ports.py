@@ -27,10 +27,10 @@ def ports(proxy: Proxy, istiod: Istiod) -> dict[str, Any]:
     """The ports of a sidecar that a container declares, a Service targets or the proxy knows by number, and `*`."""
     inbound = istiod.inbound(proxy)
     rest = inbound[None]
-    numbers = (
-        {n for n, port in inbound.items() if n and port.own} | set(_declared(proxy)) | set(_targeted(proxy, istiod))
-    )
-    return {str(n): _port(inbound.get(n, rest)) for n in sorted(numbers)} | {"*": _port(rest)}
+    own = {number for number, port in inbound.items() if number and port.own}
+    declared = {number for number, _, transport in _declared(proxy) if transport != "UDP"}
+    numbers = sorted(own | declared | set(_targeted(proxy, istiod)))
+    return {str(n): _port(inbound.get(n, rest)) for n in numbers} | {"*": _port(rest)}
 
 
 def _port(port: InboundPort) -> dict[str, Any]:
@@ -47,15 +47,19 @@ def _mtls(mode: Effective[MtlsMode]) -> Any:
     return {"unknown": decided.text} if decided.basis is Basis.ASSUMED else mode.value.value
 
 
-def _declared(proxy: Proxy) -> Iterator[int]:
+def _declared(proxy: Proxy) -> Iterator[tuple[int, str | None, str]]:
+    """The ports of the containers: number, name and transport."""
     for container in each(proxy.pod.spec, "containers"):
         for port in each(container, "ports"):
             number = get(port, "containerPort")
-            if isinstance(number, int) and port.get("protocol") != "UDP":
-                yield number
+            if isinstance(number, int):
+                yield number, get(port, "name"), get(port, "protocol") or "TCP"
 
 
 def _targeted(proxy: Proxy, istiod: Istiod) -> Iterator[int]:
-    for serving in istiod.registry.served_by(proxy):
-        if serving.service.of_kubernetes and serving.port.protocol != "udp":
-            yield serving.number
+    names = {name: number for number, name, _ in reversed(list(_declared(proxy)))}
+    for service in istiod.registry.selecting(proxy):
+        for port in service.ports:
+            number = port.target if isinstance(port.target, int) else names.get(port.target)
+            if number and port.transport != "UDP":
+                yield number

@@ -173,8 +173,7 @@ class Registry:
         their address (`kube/controller GetProxyServiceTargets`, `Proxy.SetServiceTargets`).
         """
         found: dict[tuple[str, int, str | None], Serving] = {}
-        for resource in self._selecting.of(proxy.namespace, proxy.pod.labels):
-            service = self._of_resource[id(resource)]
+        for service in self.selecting(proxy):
             by_name = {port.name: port for port in reversed(service.ports)}
             for port in service.ports:
                 number, known = _number_of(port, proxy), by_name[port.name]
@@ -182,6 +181,11 @@ class Registry:
                     found.setdefault((service.host, number, known.protocol), Serving(service, known, number))
         entries = (s for s in self._served_at.get(proxy.addresses[0], ()) if s.service.namespace == proxy.namespace)
         return sorted([*found.values(), *entries], key=lambda s: (*seniority(s.service)[:2], s.service.host))
+
+    def selecting(self, proxy: Proxy) -> list[Service]:
+        """The Services that select a proxy's pods."""
+        found = self._selecting.of(proxy.namespace, proxy.pod.labels)
+        return [self._of_resource[id(resource)] for resource in found]
 
     def pods_behind(self, service: Service) -> Iterator[Proxy]:
         """The running pods that a Service selects."""
@@ -378,7 +382,7 @@ def _number_of(port: ServicePort, proxy: Proxy) -> int | None:
     if isinstance(port.target, int):
         return port.target
     if proxy.running:
-        return named_port(proxy.pod, port.target, "UDP" if port.protocol == "udp" else "TCP")
+        return named_port(proxy.pod, port.target, port.transport)
     return int(port.target) if port.target.isdigit() else 0
 
 
