@@ -11,6 +11,7 @@ from ..istio.xds.inbound import InboundPort
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from ..subjects import MtlsMode
+from .destinations import pool
 
 _RETRIES = {
     "attempts": 2,
@@ -37,7 +38,7 @@ def _port(port: InboundPort) -> dict[str, Any]:
     return {
         "mtls": _mtls(port.mtls),
         "protocol": port.protocol.value,
-        "pool": None,
+        "pool": pool(*port.limits) if port.limits else None,
         "retries": _RETRIES if port.retried else None,
     }
 

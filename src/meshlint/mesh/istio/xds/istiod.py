@@ -80,7 +80,7 @@ class Istiod:
 
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
-        return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications)
+        return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications, self.meshconfig)
 
     def gateway(self, proxy: Proxy) -> list[GatewayChain]:
         """What a gateway workload does with a connection to each of its ports."""
