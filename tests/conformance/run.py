@@ -31,7 +31,12 @@ def main() -> int:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="scripts/conformance", description=__doc__)
-    parser.add_argument("--count", type=int, default=100, help="fresh random meshes to ask the real istiod about (100); 0 = only compare with recordings")
+    parser.add_argument(
+        "--count",
+        type=int,
+        default=100,
+        help="fresh random meshes to ask the real istiod about (100); 0 = only compare with recordings",
+    )
     parser.add_argument("--seed", type=int, default=100_001, help="the first of their seeds (100001)")
     parser.add_argument("--show", type=int, default=10, help="differences to print per set of meshes (10)")
     parser.add_argument("--oracle", type=Path, default=ORACLE, help="folder of the probe and the recordings")
