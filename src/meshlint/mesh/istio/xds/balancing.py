@@ -63,9 +63,12 @@ def algorithm(load_balancer: Effective[Block | None]) -> Effective[str | Unknown
 
 
 def warmup(load_balancer: Effective[Block | None], meshconfig: MeshConfig) -> Number:
-    """For how long a new endpoint gets less, in milliseconds; only the algorithms that wait can do it."""
+    """For how long a new endpoint gets less, in milliseconds; only the algorithms that wait can do it.
+
+    A hash that says nothing of its table leaves it in the configuration, where Envoy has no use for it.
+    """
     chosen = algorithm(load_balancer)
-    if chosen.value not in _SLOW_START:
+    if chosen.value not in _SLOW_START and not _leaves_warmup(load_balancer.value):
         return Effective(None, (*chosen.because, Reason(f"{chosen.value} has no warmup", chosen.origin)))
     since = meshconfig.istio_version >= (1, 24)
     found = read(load_balancer, ("warmup", "duration"), duration_ms, "no warmup") if since else None
@@ -113,6 +116,15 @@ def traffic_distribution(
         if word and (newest or text.lower() == "preferclose"):
             return Effective(word, (Reason(f"{owner} asks for {text}", owner.at(*path)),))
     return Effective(None, (Reason("no trafficDistribution", None, Basis.DEFAULT),))
+
+
+def _leaves_warmup(block: Block | None) -> bool:
+    """Whether a consistent hash has a kind but no size (`ApplyRingHashLoadBalancer`)."""
+    sizes = ("ringHash", "minimumRingSize"), ("maglev", "tableSize")
+    return block is not None and any(
+        isinstance(block.get("consistentHash", kind), dict) and not block.get("consistentHash", kind, size)
+        for kind, size in sizes
+    )
 
 
 def _hash_algorithm(value: Any) -> str | None:

@@ -8,14 +8,14 @@ Mirrors `core/cluster.go buildOutboundClusters` and `convertResolution`, `core/c
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from ....resource.inventory import Inventory
 from ....resource.kinds import NAMESPACE
 from ....resource.match import ServicePort, matches
-from ....resource.resource import Resource, required
+from ....resource.resource import Resource, get, required
 from ....source.document import Path
 from ...effective import Basis, Effective, Reason, Unknown
 from ...subjects import MtlsMode
@@ -130,15 +130,17 @@ class Clusters:
                 yield from self._of_port(service, port, rule, sidecar)
 
     def _of_port(self, service: Service, port: ServicePort, rule: Merged | None, sidecar: bool) -> Iterator[Cluster]:
-        whole = self._cluster(service, port, "", rule, _type(service, sidecar), sidecar)
-        if not self._resolves(whole):
+        kind = _type(service, sidecar)
+        if not self._resolves(service, port, kind, {}):
             return
+        whole = self._cluster(service, port, "", rule, kind, sidecar)
         yield whole
         for name, owner, index in rule.subsets if rule else ():
-            passes = owner.get("spec", "subsets", index, "trafficPolicy", "loadBalancer", "simple") == PASSTHROUGH
-            subset = self._cluster(service, port, name, rule, ORIGINAL_DST if passes else whole.type, sidecar)
-            if self._resolves(subset):
-                yield subset
+            stated = owner.mapping("spec", "subsets", index)
+            passes = get(stated, "trafficPolicy", "loadBalancer", "simple") == PASSTHROUGH
+            kind = ORIGINAL_DST if passes else whole.type
+            if self._resolves(service, port, kind, required(stated.get("labels"))):
+                yield self._cluster(service, port, name, rule, kind, sidecar)
 
     def _cluster(
         self, service: Service, port: ServicePort, subset: str, rule: Merged | None, kind: str, sidecar: bool
@@ -239,35 +241,32 @@ class Clusters:
             return Effective(False, mode.because)
         return Effective(True, (Reason("automatic mTLS is on by default", None, Basis.DEFAULT),))
 
-    def _resolves(self, cluster: Cluster) -> bool:
+    def _resolves(self, service: Service, port: ServicePort, kind: str, labels: Mapping[str, str]) -> bool:
         """A cluster whose addresses DNS finds needs names to look up."""
-        return cluster.type not in (STRICT_DNS, LOGICAL_DNS) or bool(self._named(cluster))
-
-    def _named(self, cluster: Cluster) -> list[Endpoint]:
-        found = self._registry.endpoints_of_port(cluster.service, cluster.port.number)
-        return [endpoint for endpoint in found if self._is_meant(cluster, endpoint)]
+        if kind not in (STRICT_DNS, LOGICAL_DNS):
+            return True
+        return any(matches(labels, e.labels) for e in self._registry.endpoints_of_port(service, port.number))
 
     def _groups(self, cluster: Cluster, proxy: Proxy) -> Sequence[Group]:
         if cluster.type in (ORIGINAL_DST, FORWARD_PROXY):
             return ()
+        service, number = cluster.service, cluster.port.number
         if cluster.type == EDS:
             name = cluster.port.name or ""
-            all_ports = self._registry.endpoints(cluster.service)
-            of_port = (endpoint for endpoint in all_ports if endpoint.port_name == name and is_reachable(endpoint))
-            found = [endpoint for endpoint in of_port if self._is_meant(cluster, endpoint)]
+            found = [e for e in self._registry.endpoints(service) if e.port_name == name and is_reachable(e)]
         else:
-            found = self._named(cluster)
-        if cluster.service.is_node_local:
-            found = [endpoint for endpoint in found if endpoint.node == proxy.node]
-        groups = by_locality(Backend(endpoint, self._is_secured(cluster, endpoint)) for endpoint in found)
+            found = self._registry.endpoints_of_port(service, number)
+        labels, unready = _subset_labels(cluster), cluster.near or not cluster.settings.hides_unready
+        persistent = bool(service.resource.labels.get(_PERSISTENT_SESSION))
+        groups = by_locality(
+            Backend(endpoint, self._is_secured(cluster, endpoint))
+            for endpoint in found
+            if matches(labels, endpoint.labels)
+            and is_sent(endpoint, unready, persistent)
+            and (not service.is_node_local or endpoint.node == proxy.node)
+        )
         by_labels = cluster.type == EDS or not cluster.subset
         return balanced(groups, cluster.locality.value, proxy.locality, proxy.labels, cluster.fails_over, by_labels)
-
-    def _is_meant(self, cluster: Cluster, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is of the subset and in a state to be told of."""
-        unready = cluster.near or not cluster.settings.hides_unready
-        persistent = bool(cluster.service.resource.labels.get(_PERSISTENT_SESSION))
-        return matches(_subset_labels(cluster), endpoint.labels) and is_sent(endpoint, unready, persistent)
 
     def _is_secured(self, cluster: Cluster, endpoint: Endpoint) -> bool:
         """Whether an endpoint is marked as one that gets mTLS: it has a sidecar, and neither rule nor server say otherwise."""
@@ -311,6 +310,6 @@ def _is_weighted(setting: LocalitySetting | None, detects: bool) -> bool:
     return bool(setting.shares or ((detects or setting.forced) and (setting.failover or setting.priority)))
 
 
-def _subset_labels(cluster: Cluster) -> dict[str, str]:
+def _subset_labels(cluster: Cluster) -> Mapping[str, str]:
     found = cluster.rule.subset(cluster.subset) if cluster.rule and cluster.subset else None
-    return dict(required(found[0].get(*found[1], "labels"))) if found else {}
+    return required(found[0].get(*found[1], "labels")) if found else {}

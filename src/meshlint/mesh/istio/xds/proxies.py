@@ -79,7 +79,7 @@ def proxies(pods: Iterable[PodTemplate], inventory: Inventory, meshconfig: MeshC
             addresses.append(_address(serial))
         node, locality = _place(pod, nodes)
         plane = data_plane(pod, inventory, meshconfig)
-        labels = _placed(pod.labels, locality, node)
+        labels = placed(pod.labels, locality, node)
         if plane.value in (DataPlane.SIDECAR, DataPlane.GATEWAY):
             labels[TLS_MODE] = "istio"
         yield Proxy(pod, plane, labels, locality, node, tuple(addresses), replicas > 0)
@@ -104,8 +104,9 @@ def _place(pod: PodTemplate, nodes: dict[str, Mapping[str, str]]) -> tuple[str, 
     return name, "/".join(labels.get(label, "") for label in (REGION, ZONE, SUBZONE)).rstrip("/")
 
 
-def _placed(labels: Mapping[str, str], locality: str, node: str) -> dict[str, str]:
-    """Labels with those of the place (`serviceregistry/util/label AugmentLabels`)."""
+def placed(labels: Mapping[str, str], locality: str, node: str) -> dict[str, str]:
+    """Labels with those of the place (`serviceregistry/util/label AugmentLabels`); `node` "" = on none."""
     parts = zip((REGION, ZONE, SUBZONE), locality.split("/"), strict=False)
     place = {label: part for label, part in parts if part}
-    return {**labels, **place, "topology.istio.io/cluster": "Kubernetes", "kubernetes.io/hostname": node}
+    host = {"kubernetes.io/hostname": node} if node else {}
+    return {**labels, **place, "topology.istio.io/cluster": "Kubernetes", **host}

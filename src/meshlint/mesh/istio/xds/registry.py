@@ -18,7 +18,7 @@ from ....resource.match import Selecting, ServicePort, entry_ports, is_address, 
 from ....resource.resource import Resource, each, get, required, strings
 from ....resource.workload import named_port
 from ..meshconfig import MeshConfig
-from .proxies import REGION, TLS_MODE, ZONE, Proxy
+from .proxies import TLS_MODE, Proxy, placed
 
 UNSPECIFIED = "0.0.0.0"
 """The address of a service without one: its listeners take every address."""
@@ -26,6 +26,8 @@ UNSPECIFIED = "0.0.0.0"
 _EXPORT_TO = "networking.istio.io/exportTo"
 _SERVICE_NAME = "kubernetes.io/service-name"
 _PERSISTENT_SESSION = ("istio.io/persistent-session", "istio.io/persistent-session-header")
+_PROBED = "proxy.istio.io/health-checks-enabled"
+_NETWORK = "topology.istio.io/network"
 _LOCALITY = ("topology.istio.io/locality", "istio-locality")
 
 
@@ -135,7 +137,7 @@ class Registry:
         for proxy in proxies:
             if proxy.running:
                 self._pods[proxy.namespace].append(proxy)
-        self._virtual_machines = _by_namespace(inventory.all(WORKLOAD_ENTRY))
+        self._virtual_machines = _by_namespace([m for m in inventory.all(WORKLOAD_ENTRY) if _is_healthy(m)])
         self._slices: dict[tuple[str, str], list[Resource]] = defaultdict(list)
         for resource in inventory.all(ENDPOINT_SLICE):
             self._slices[resource.namespace, resource.labels.get(_SERVICE_NAME, "")].append(resource)
@@ -251,7 +253,8 @@ class Registry:
             stated = resource.get("spec", "workloadSelector")
             selector = None if stated is None else required(get(stated, "labels"))
             ports = tuple(entry_ports(resource))
-            addresses = [a for text in resource.items("spec", "addresses") if (a := _address(text))]
+            stated_addresses = map(_address, resource.items("spec", "addresses"))
+            addresses = list(dict.fromkeys(address for address in stated_addresses if address))
             if not resource.items("spec", "addresses"):
                 addresses = [UNSPECIFIED]
             for host in resource.items("spec", "hosts"):
@@ -263,15 +266,11 @@ class Registry:
 
     def _all_endpoints(self) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
         found: dict[tuple[str, str], list[Endpoint]] = defaultdict(list)
-        entries: set[tuple[int, str]] = set()
         round_robin: dict[tuple[str, str], set[int]] = defaultdict(set)
         for service in self.services:
             if service.of_kubernetes:
                 found[service.key] += self._of_service(service)
                 continue
-            if (id(service.resource), service.host) in entries:
-                continue
-            entries.add((id(service.resource), service.host))
             taken = round_robin[service.key]
             for endpoint in self._of_entry(service):
                 if service.resolution is Resolution.DNS_ROUND_ROBIN_LB and endpoint.service_port in taken:
@@ -314,7 +313,7 @@ class Registry:
                     service.host, target, port.name or "", port.number, resource.namespace, {}, "", 0, "", False, ""
                 )
         for entry in listed:
-            yield from _of_machine(entry, strings(entry.get("labels")), service)
+            yield from _of_machine(entry, _placed_machine(entry, strings(entry.get("labels"))), service)
 
     def _selected(self, service: Service) -> Iterator[Endpoint]:
         """Pods first, then WorkloadEntries; those with a host name for an address only where DNS resolves them."""
@@ -407,9 +406,9 @@ def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[
 
 def _pod_locality(proxy: Proxy) -> str:
     """By a label of the pod, which the proxy itself does not always know, else by its node (`getPodLocality`)."""
-    stated = next((proxy.labels[label] for label in _LOCALITY if label in proxy.labels), "")
+    stated = _stated_locality(proxy.labels)
     if stated:
-        return stated if "/" in stated else stated.replace(".", "/")
+        return stated
     return "/".join([*proxy.locality.split("/"), "", ""][:3]) if proxy.locality else ""
 
 
@@ -438,16 +437,37 @@ def _health(conditions: Any, persistent: bool) -> Health:
     return Health.DRAINING if persistent and serving else Health.TERMINATING
 
 
+def _is_healthy(machine: Resource) -> bool:
+    """Whether a WorkloadEntry that is probed has passed; what is not probed is taken to be well (`isHealthy`)."""
+    if machine.annotations.get(_PROBED, "").lower() not in ("1", "t", "true"):
+        return True
+    conditions = machine.items("status", "conditions")
+    return any(get(c, "type") == "Healthy" and get(c, "status") == "True" for c in conditions)
+
+
 def _machine_labels(machine: Resource) -> Mapping[str, str]:
     """Labels of a WorkloadEntry: those of its metadata go before those of its spec."""
-    labels = {**strings(machine.get("spec", "labels")), **machine.labels}
-    parts = zip((REGION, ZONE), _machine_locality(machine.mapping("spec"), labels).split("/"), strict=False)
-    return {**labels, **{label: part for label, part in parts if part}}
+    stated = {**strings(machine.get("spec", "labels")), **machine.labels}
+    return _placed_machine(machine.mapping("spec"), stated)
+
+
+def _placed_machine(spec: Mapping[str, Any], labels: Mapping[str, str]) -> Mapping[str, str]:
+    """Labels of a WorkloadEntry with those of its place and network."""
+    network = spec.get("network")
+    if isinstance(network, str) and network:
+        labels = {_NETWORK: network, **labels}
+    return placed(labels, _machine_locality(spec, labels), "")
 
 
 def _machine_locality(spec: Mapping[str, Any], labels: Mapping[str, str]) -> str:
     stated = spec.get("locality")
-    return stated if isinstance(stated, str) and stated else labels.get("istio-locality", "").replace(".", "/")
+    return stated if isinstance(stated, str) and stated else _stated_locality(labels)
+
+
+def _stated_locality(labels: Mapping[str, str]) -> str:
+    """A locality that labels state, in which dots stand for slashes."""
+    stated = next((labels[label] for label in _LOCALITY if label in labels), "")
+    return stated if "/" in stated else stated.replace(".", "/")
 
 
 def _of_machine(spec: Mapping[str, Any], labels: Mapping[str, str], service: Service) -> Iterator[Endpoint]:

@@ -117,6 +117,8 @@ def _ca_file(block: Block, upstream: Upstream) -> str | None:
 
 
 def _secret(name: str) -> str:
+    """The resource a proxy asks for; a server of secrets of its own (`sds://`) is only asked by its own proxies."""
+    name = name.removeprefix("sds://")
     return name if name.startswith(_KINDS_OF_SECRET) else f"kubernetes://{name}"
 
 
