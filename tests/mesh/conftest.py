@@ -25,7 +25,8 @@ _VERSIONS: Mapping[str, str] = {
     **dict.fromkeys(["Deployment", "StatefulSet", "DaemonSet"], "apps/v1"),
     "Job": "batch/v1",
     **dict.fromkeys(
-        ["VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar"], "networking.istio.io/v1"
+        ["VirtualService", "DestinationRule", "Gateway", "ServiceEntry", "Sidecar", "WorkloadEntry"],
+        "networking.istio.io/v1",
     ),
     **dict.fromkeys(["PeerAuthentication", "AuthorizationPolicy", "RequestAuthentication"], "security.istio.io/v1"),
     **dict.fromkeys(["NetworkPolicy", "Ingress"], "networking.k8s.io/v1"),
@@ -43,6 +44,8 @@ _VERSIONS: Mapping[str, str] = {
     "SeldonDeployment": "machinelearning.seldon.io/v1",
     "RayService": "ray.io/v1",
     "Canary": "flagger.app/v1beta1",
+    "HorizontalPodAutoscaler": "autoscaling/v2",
+    "ScaledObject": "keda.sh/v1alpha1",
 }
 _HEADER = re.compile(r"^([A-Z]\w+) (?:([\w.-]+)/)?([\w.-]+)(?: \{(.*)\})?( # <-)?$", re.MULTILINE)
 

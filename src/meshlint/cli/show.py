@@ -116,8 +116,10 @@ def _route_facts(route: Route) -> dict[str, Any]:
 
 
 def _hosts(mesh: Mesh) -> Iterator[Row]:
-    """Per host one row for each group of client namespaces that get the same."""
+    """Per host that policies name one row for each group of client namespaces that get the same."""
     for host in mesh.hosts:
+        if not (host.claims or host.destination_rules):
+            continue
         groups: dict[Any, tuple[list[str], dict[str, Effective[Any]]]] = {}
         for client in (*mesh.inventory.namespaces, "(any other)"):
             values = _for_client(mesh, client, host)

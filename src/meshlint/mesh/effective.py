@@ -84,11 +84,13 @@ class Effective(NamedTuple, Generic[T]):
         With candidates: all of them satisfy the condition = the first one, unweakened by the doubt; some = that one, resting
         on the doubt, which is the first reason.
         """
+        return next(iter(self.fitting(condition)), None)
+
+    def fitting(self, condition: Callable[[T], bool]) -> list["Effective[T]"]:
+        """Every outcome for which a conclusion is true, each as its ground: resting on the doubt unless it is true of all."""
         if not self.candidates:
-            return self if condition(self.value) else None
-        fitting = [candidate for candidate in self.candidates if condition(candidate.value)]
-        if not fitting:
-            return None
-        if len(fitting) == len(self.candidates):
-            return fitting[0]
-        return Effective(fitting[0].value, (self.because[0], *fitting[0].because))
+            return [self] if condition(self.value) else []
+        found = [candidate for candidate in self.candidates if condition(candidate.value)]
+        if len(found) == len(self.candidates):
+            return found
+        return [Effective(candidate.value, (self.because[0], *candidate.because)) for candidate in found]

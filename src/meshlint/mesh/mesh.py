@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..resource.inventory import Inventory
+from ..resource.kinds import SERVICE, SERVICE_ENTRY
 from ..resource.match import matches, more_specific, subset_of
 from ..resource.resource import Resource, required
 from ..source.document import Location
+from .backends import BackendsOfHosts
 from .effective import Effective
 from .exposure import Exposure
 from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.external import ExternalHosts
+from .istio.external import ExternalHosts, hosts_of
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
@@ -27,6 +29,7 @@ from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
 from .workloads import Workloads
 
 if TYPE_CHECKING:
+    from .istio.host_policies import HostPolicies
     from .istio.xds.istiod import Istiod
 
 
@@ -80,16 +83,45 @@ class Mesh:
 
     @cached_property
     def hosts(self) -> Sequence[Host]:
-        """Every host that a VirtualService bound to `mesh` or a DestinationRule names, by name."""
+        """Every host that clients may call, by name: of Services and ServiceEntries, of VirtualServices bound to `mesh` and
+        of DestinationRules, and where routes lead.
+        """
         by_host = http.by_host(self.inventory, self.domain)
         named = self.destination_rules.hosts()
+        routed = {destination.host for route in self.routes for destination in route.destinations}
         found = []
-        for name in sorted({*by_host, *named}):
+        for name in sorted({*by_host, *named, *routed, *self._served()}):
             claims = tuple(Claim(vs, index) for vs, index in by_host.get(name, ()))
             rules = tuple(named.get(name, ()))
             shadows = () if self._merges_claims else tuple(self._claims.shadows(claims))
             found.append(Host(name, claims, rules, shadows, tuple(self.destination_rules.dropped(name, rules))))
         return found
+
+    def _served(self) -> Iterator[str]:
+        """The hosts of Services and ServiceEntries."""
+        for service in self.inventory.all(SERVICE):
+            yield f"{service.name}.{service.namespace}.svc.{self.domain}"
+        for entry in self.inventory.all(SERVICE_ENTRY):
+            yield from (host for host, _ in hosts_of(entry))
+
+    @cached_property
+    def backends(self) -> BackendsOfHosts:
+        return BackendsOfHosts(self.inventory, self.workloads, lambda: self.istiod, self.domain)
+
+    @cached_property
+    def host_policies(self) -> HostPolicies:
+        """The traffic policies of hosts, by port and subset, and what is behind them."""
+        from .istio.host_policies import HostPolicies
+
+        return HostPolicies(
+            self.inventory,
+            self.meshconfig,
+            self.destination_rules,
+            self.hosts,
+            self.routes,
+            self.backends,
+            self.domain,
+        )
 
     def virtual_service(self, client: str, host: Host) -> Effective[Claim | None]:
         """The claim of a host that clients in a namespace get: of the host itself, else of the closest wildcard."""

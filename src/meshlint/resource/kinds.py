@@ -47,6 +47,8 @@ CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 SERVICE_MONITOR = GroupKind("monitoring.coreos.com", "ServiceMonitor")
 POD_MONITOR = GroupKind("monitoring.coreos.com", "PodMonitor")
 FLAGGER_CANARY = GroupKind("flagger.app", "Canary")
+HORIZONTAL_POD_AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
+SCALED_OBJECT = GroupKind("keda.sh", "ScaledObject")
 
 REPLICATION_CONTROLLER = GroupKind("", "ReplicationController")
 DEPLOYMENT = GroupKind("apps", "Deployment")
@@ -127,6 +129,8 @@ _AROUND_THE_MESH = POD_OWNERS | {
     SERVICE_MONITOR,
     POD_MONITOR,
     FLAGGER_CANARY,
+    HORIZONTAL_POD_AUTOSCALER,
+    SCALED_OBJECT,
     HELM_VALUES,
 }
 

@@ -58,9 +58,22 @@ class _Pool:
 
     def __init__(self) -> None:
         self.by_namespace: dict[str, dict[str, list[Resource]]] = defaultdict(lambda: defaultdict(list))
+        self._wildcards: dict[str, dict[str, list[Resource]]] = defaultdict(dict)
 
     def add(self, namespace: str, host: str, rule: Resource) -> None:
-        self.by_namespace[namespace][host].append(rule)
+        rules = self.by_namespace[namespace][host]
+        rules.append(rule)
+        if host.startswith("*"):
+            self._wildcards[namespace][host] = rules
+
+    def most_specific(self, namespace: str, host: str) -> list[Resource]:
+        """The rules of a namespace for the most specific host that covers one; only wildcards are looked through."""
+        exact = self.by_namespace.get(namespace, {}).get(host)
+        if exact:
+            return exact
+        wildcards = self._wildcards.get(namespace, {})
+        found = most_specific(host, wildcards)
+        return wildcards[found] if found else []
 
 
 class _Step(NamedTuple):
@@ -83,6 +96,8 @@ class DestinationRules:
             if isinstance(host, str) and host:
                 self._sort_in(rule, resolve(host, rule.namespace, domain))
         self._merged: dict[int, Sequence[Merged]] = {}
+        self._named = self.hosts()
+        self._wildcards = [host for host in self._named if host.startswith("*")]
         self._entries = {
             host.lower(): entry.namespace
             for entry in reversed(sequence(inventory.all(SERVICE_ENTRY)))
@@ -115,14 +130,46 @@ class DestinationRules:
 
     def for_client(self, client: str, host: str) -> Effective[Merged | None]:
         """The merged rule that clients of a namespace get for a host, None = none, the candidates of a tie included."""
-        service = split_service_host(host, self._domain)
         hidden: Effective[Merged | None] | None = None
-        for rules, step in self._steps(client, host, service[1] if service else self._entries.get(host)):
+        for rules, step in self._steps(client, host, self._owner(host)):
             found = self._chosen(rules, client, step)
             if step.own or found.value or found.candidates:
                 return found
             hidden = hidden or found
         return hidden or Effective(None, (Reason(f"no DestinationRule that clients in {client} see names {host}"),))
+
+    def outcomes(self, host: str) -> list[Effective[Merged | None]]:
+        """What clients get for a host, each distinct outcome once: clients anywhere, and those that a workloadSelector takes."""
+        found: list[Effective[Merged | None]] = []
+        for client in self._clients(host):
+            found.append(self.for_client(client, host))
+            found += self._for_selected(client, host)
+        distinct: dict[object, Effective[Merged | None]] = {}
+        for outcome in found:
+            distinct.setdefault((outcome.value, tuple(c.value for c in outcome.candidates)), outcome)
+        return list(distinct.values())
+
+    def _clients(self, host: str) -> Iterable[str]:
+        """A namespace for each way to look a host up: its own, those with rules for it or named by one, and any other ("")."""
+        patterns = [pattern for pattern in self._wildcards if pattern != host and subset_of(host, pattern)]
+        rules = [rule for name in (host, *patterns) for rule in self._named.get(name, ())]
+        holders = [rule.namespace for rule in rules]
+        named = [namespace for rule in rules for namespace in self._exports(rule) if namespace != "*"]
+        return dict.fromkeys([*filter(None, [self._owner(host)]), *holders, *named, self._root, ""])
+
+    def _for_selected(self, client: str, host: str) -> Iterator[Effective[Merged | None]]:
+        """What workloads of a namespace get that a workloadSelector of its own rules takes."""
+        steps = self._steps(client, host, None)
+        rules = next((rules for rules, step in steps if step.own), [])
+        for selector in dict.fromkeys(_selector(rule) for rule in rules):
+            if selector:
+                yield self._chosen(rules, client, _Step("for the workloads it selects", True), selector)
+
+    def _owner(self, host: str) -> str | None:
+        """The namespace of a host's service; that of all the services which `*.NAMESPACE.svc.DOMAIN` covers."""
+        name = f"any{host[1:]}" if host.startswith("*.") else host
+        service = split_service_host(name, self._domain)
+        return service[1] if service else self._entries.get(host)
 
     def entries(self, client: str, host: str, owner: str) -> Sequence[Merged]:
         """What proxies of a namespace get for the service of a host in namespace `owner`, by age (`destinationRule`)."""
@@ -142,15 +189,16 @@ class DestinationRules:
         steps = [(own, client, _Step("in the client's own namespace", True))]
         steps += [(self._exported, n, _Step(f"exported from namespace {n}", False)) for n in (owner, self._root) if n]
         for pool, namespace, step in steps:
-            by_host = pool.by_namespace.get(namespace, {})
-            found = most_specific(host, by_host)
+            found = pool.most_specific(namespace, host)
             if found:
-                yield by_host[found], step
+                yield found, step
 
-    def _chosen(self, rules: list[Resource], client: str, step: "_Step") -> Effective[Merged | None]:
+    def _chosen(
+        self, rules: list[Resource], client: str, step: "_Step", selector: tuple[tuple[str, str], ...] = ()
+    ) -> Effective[Merged | None]:
         outcomes: list[Effective[Merged | None]] = []
         for order in possible_sequences(rules):
-            entries = [e for e in merge(order) if not e.selector and (step.own or _shown(e, client))]
+            entries = [e for e in merge(order) if e.selector == selector and (step.own or _shown(e, client))]
             if not entries:
                 text = f"no rule for the host {step.scope} is for {client}, and no less specific one is looked at"
                 outcomes.append(Effective(None, (Reason(text, order[0].at("spec", "host")),)))

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ...resource.inventory import Inventory
 from ...resource.kinds import VIRTUAL_SERVICE
 from ...resource.match import duration_ms, resolve
-from ...resource.resource import Resource, get
+from ...resource.resource import Resource, each, get
 from ...source.document import Location, Path, Placeholder
 from ..effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from ..subjects import Destination, Retries
@@ -170,22 +170,36 @@ def destinations(rule: Rule, domain: str) -> tuple[Destination, ...]:
         for index, entry in enumerate(entries):
             if weighed and not get(entry, "weight"):
                 continue
-            where = (*path, "route", index, "destination")
-            host, port, subset = (resource.get(*where, key) for key in ("host", "port", "subset"))
-            if not isinstance(host, str):
-                continue
-            number = port.get("number") if isinstance(port, dict) else None
-            found.append(
-                Destination(
-                    resolve(host, resource.namespace, domain).lower(),
-                    number if isinstance(number, int) else None,
-                    subset if isinstance(subset, str) else None,
-                    resource.at(*where, "host"),
-                )
-            )
+            destination = _destination(resource, (*path, "route", index, "destination"), domain)
+            if destination:
+                found.append(destination)
         if found:
             break
     return tuple(found)
+
+
+def l4_destinations(virtual_service: Resource, domain: str) -> Iterator[Destination]:
+    """Where the tcp and tls rules of a VirtualService lead."""
+    for section in ("tls", "tcp"):
+        for number, rule in enumerate(virtual_service.items("spec", section)):
+            for index, _ in enumerate(each(rule, "route")):
+                path: Path = ("spec", section, number, "route", index, "destination")
+                destination = _destination(virtual_service, path, domain)
+                if destination:
+                    yield destination
+
+
+def _destination(resource: Resource, path: Path, domain: str) -> Destination | None:
+    host, port, subset = (resource.get(*path, key) for key in ("host", "port", "subset"))
+    if not isinstance(host, str):
+        return None
+    number = port.get("number") if isinstance(port, dict) else None
+    return Destination(
+        resolve(host, resource.namespace, domain).lower(),
+        number if isinstance(number, int) else None,
+        subset if isinstance(subset, str) else None,
+        resource.at(*path, "host"),
+    )
 
 
 def no_timeout() -> Effective[int | Unknown | None]:

@@ -1,0 +1,193 @@
+"""The traffic policies of a host: which ports and subsets have one of their own, who leads there, and for whom."""
+
+from __future__ import annotations
+
+import pytest
+
+from meshlint.mesh.effective import Basis, Effective
+from meshlint.mesh.istio.host_policies import HostPolicy
+from meshlint.mesh.istio.xds.traffic_policy import TrafficPolicy
+from meshlint.mesh.mesh import Mesh
+
+from .conftest import created, host_of, line_of, mesh_of
+
+CART = "cart.shop.svc.cluster.local"
+SERVICE = """\
+Service shop/cart
+spec: {ports: [{port: 80, name: http}, {port: 9000, name: tcp}]}
+---
+"""
+RULE = """\
+DestinationRule shop/cart
+spec:
+  host: cart
+  trafficPolicy:
+    outlierDetection: {interval: 1s}
+    portLevelSettings:
+    - port: {number: 9000}
+      outlierDetection: {interval: 2s}
+  subsets:
+  - name: v1
+    labels: {version: v1}
+  - name: v2
+    labels: {version: v2}
+    trafficPolicy:
+      outlierDetection: {interval: 3s}
+      portLevelSettings:
+      - port: {number: 7000}
+        outlierDetection: {interval: 4s}
+"""
+
+
+def of(mesh: Mesh, name: str = CART) -> list[HostPolicy]:
+    return list(mesh.host_policies.of(host_of(mesh, name)))
+
+
+def detection(policy: Effective[TrafficPolicy | None]) -> str | None:
+    """The line of the outlier detection in force; None = there is none."""
+    found = policy.value.outlier_detection if policy.value else None
+    return line_of(found.origin)[0].removeprefix("outlierDetection: ") if found and found.value else None
+
+
+def detections(policies: list[HostPolicy]) -> dict[str, str | None]:
+    return {str(one): detection(one.policy) for one in policies}
+
+
+def test_each_subset_and_each_port_with_settings_has_a_policy() -> None:
+    assert detections(of(mesh_of(RULE))) == {
+        CART: "{interval: 1s}",
+        f"port 9000 of {CART}": "{interval: 2s}",
+        f"subset v1 of {CART}": "{interval: 1s}",
+        f"port 9000 of subset v1 of {CART}": "{interval: 2s}",
+        f"subset v2 of {CART}": "{interval: 3s}",
+        f"port 9000 of subset v2 of {CART}": "{interval: 3s}",
+        f"port 7000 of subset v2 of {CART}": "{interval: 4s}",
+    }
+
+
+def test_a_port_that_the_service_does_not_have_has_none() -> None:
+    found = {str(one): [port.number for port in one.ports] for one in of(mesh_of(SERVICE + RULE))}
+    assert found[CART] == [80]
+    assert found[f"port 9000 of {CART}"] == [9000]
+    assert f"port 7000 of subset v2 of {CART}" not in found
+
+
+def test_where_every_port_has_settings_there_is_no_policy_for_the_others() -> None:
+    entry = """\
+ServiceEntry shop/api
+spec: {hosts: [api.example.com], ports: [{number: 443, name: tls, protocol: TLS}]}
+---
+DestinationRule shop/api
+spec:
+  host: api.example.com
+  trafficPolicy: {portLevelSettings: [{port: {number: 443}, outlierDetection: {interval: 1s}}]}
+"""
+    found = of(mesh_of(entry), "api.example.com")
+    assert [(one.port, one.service and one.service.kind) for one in found] == [(443, "ServiceEntry")]
+
+
+def route(destination: str, gateways: str = "") -> str:
+    return f"""
+---
+VirtualService shop/cart
+spec:
+  hosts: [cart]
+  {gateways}
+  http: [{{route: [{{destination: {{host: cart{destination}}}}}]}}]
+"""
+
+
+USES = {
+    "nothing routes it": ("", {"": "yes", "v1": "maybe"}),
+    "a route names no subset": (route(""), {"": "yes", "v1": "no"}),
+    "a route names the subset": (route(", subset: v1"), {"": "no", "v1": "yes"}),
+    "another subset": (route(", subset: v2"), {"": "no", "v1": "no"}),
+    "only gateways are routed": (route(", subset: v1", "gateways: [edge]"), {"": "maybe", "v1": "yes"}),
+}
+
+
+@pytest.mark.parametrize("routes, uses", USES.values(), ids=USES)
+def test_whether_routes_lead_there(routes: str, uses: dict[str, str]) -> None:
+    found = of(mesh_of(SERVICE + RULE + routes))
+    assert {one.subset: one.use.value for one in found if one.port is None and one.subset != "v2"} == uses
+
+
+def test_a_route_to_a_port_leads_to_the_policy_for_that_port() -> None:
+    found = of(mesh_of(SERVICE + RULE + route(", port: {number: 9000}")))
+    assert {one.port: one.use.value for one in found if not one.subset} == {None: "no", 9000: "yes"}
+
+
+def test_tcp_routes_lead_there_too() -> None:
+    tcp = """
+---
+VirtualService shop/cart
+spec:
+  hosts: [cart]
+  tcp: [{route: [{destination: {host: cart, subset: v1, port: {number: 9000}}}]}]
+"""
+    led = [str(one) for one in of(mesh_of(SERVICE + RULE + tcp)) if one.destinations]
+    assert led == [f"port 9000 of subset v1 of {CART}"]
+
+
+def test_a_wildcard_stands_for_the_hosts_it_covers() -> None:
+    wildcard, pattern = rule("shop/all", 1, host="'*.shop.svc.cluster.local'"), "*.shop.svc.cluster.local"
+    mesh = mesh_of(SERVICE + wildcard)
+    assert detections(of(mesh)) == {CART: "{interval: 1s}"}
+    assert of(mesh, pattern) == []
+    assert detections(of(mesh_of(wildcard), pattern)) == {pattern: "{interval: 1s}"}
+
+
+def rule(key: str, seconds: int, field: str = "", meta: str = "", host: str = CART) -> str:
+    return f"""
+---
+DestinationRule {key}{meta}
+spec:
+  host: {host}
+  {field}
+  trafficPolicy:
+    outlierDetection: {{interval: {seconds}s}}
+"""
+
+
+CLIENTS = {
+    "all alike": (rule("shop/a", 1), ["1"]),
+    "a namespace with a rule of its own": (rule("shop/a", 1) + rule("bank/b", 2), ["1", "2"]),
+    "a private rule": (rule("shop/a", 1, "exportTo: [.]"), ["1", None]),
+    "one for another namespace only": (rule("shop/a", 1, "exportTo: [bank]"), [None, "1"]),
+    "the root namespace's": (rule("istio-system/a", 1), ["1"]),
+    "workloads that a selector takes": (
+        rule("shop/a", 1, meta=" " + created(1)) + rule("shop/b", 2, "workloadSelector: {matchLabels: {app: web}}"),
+        ["1", "2"],
+    ),
+}
+
+
+@pytest.mark.parametrize("rules, expected", CLIENTS.values(), ids=CLIENTS)
+def test_one_for_each_kind_of_client(rules: str, expected: list[str | None]) -> None:
+    found = [detection(one.policy) for one in of(mesh_of(SERVICE + rules))]
+    assert found == [seconds and f"{{interval: {seconds}s}}" for seconds in expected]
+
+
+def test_clients_of_one_namespace() -> None:
+    mesh = mesh_of(SERVICE + rule("shop/a", 1) + rule("bank/b", 2))
+    host = host_of(mesh, CART)
+    found = {client: detections(mesh.host_policies.seen_from(client, host))[CART] for client in ("shop", "bank", "x")}
+    assert found == {"shop": "{interval: 1s}", "bank": "{interval: 2s}", "x": "{interval: 1s}"}
+
+
+def test_the_winners_of_a_tie_are_all_there() -> None:
+    (one,) = of(mesh_of(SERVICE + rule("shop/a", 1) + rule("shop/b", 2)))
+    both = one.policy.fitting(lambda policy: policy is not None)
+    assert [(detection(policy), policy.basis) for policy in both] == [
+        ("{interval: 1s}", Basis.DECLARED),
+        ("{interval: 2s}", Basis.DECLARED),
+    ]
+    (second,) = one.policy.fitting(lambda policy: detection(Effective(policy)) == "{interval: 2s}")
+    assert (detection(second), second.basis) == ("{interval: 2s}", Basis.TIE)
+
+
+def test_a_subset_that_only_one_winner_has() -> None:
+    """Rules with different exportTo are not merged: who gets the newest alone may have no such subset."""
+    newer = "\n---\nDestinationRule shop/b\nspec: {host: cart, exportTo: ['*'], subsets: [{name: v3}]}\n"
+    found = next(one for one in of(mesh_of(SERVICE + rule("shop/a", 1) + newer)) if one.subset == "v3")
+    assert {candidate.value is None for candidate in found.policy.candidates} == {True, False}
