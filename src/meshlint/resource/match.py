@@ -209,26 +209,37 @@ _UNITS = {
     "ms": 1_000_000,
     "us": 1_000,
     "µs": 1_000,
+    "μs": 1_000,
     "ns": 1,
 }
-_TERM = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|us|µs|ns|m|s)")
+_TERM = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|us|µs|μs|ns|m|s)", re.ASCII)
+_LONGEST = 2**63 - 1
 
 
-def duration_ms(value: Any) -> int | None:
-    """A Go duration (`1.5s`, `1m30s`) in milliseconds, rounded up so that only zero is 0; None for anything else."""
-    if value == "0":
-        return 0
-    if not isinstance(value, str) or not value:
+def duration_ns(value: Any) -> int | None:
+    """A Go duration (`1.5s`, `-1m30s`, `0`) in nanoseconds; None for anything else (`time.ParseDuration`)."""
+    if not isinstance(value, str) or not 0 < len(value) < 1000:
         return None
+    text = value[1:] if value[0] in "+-" else value
+    if text == "0":
+        return 0
     nanoseconds = end = 0
-    for term in _TERM.finditer(value):
+    for term in _TERM.finditer(text):
         whole, fraction = term[1], term[2] or ""
         if term.start() != end or not (whole or fraction):
             return None
         unit = _UNITS[term[3]]
         nanoseconds += int(whole or 0) * unit + int(fraction or 0) * unit // 10 ** len(fraction)
         end = term.end()
-    return -(-nanoseconds // 1_000_000) if end == len(value) else None
+    if not text or end != len(text) or nanoseconds > _LONGEST:
+        return None
+    return -nanoseconds if value[0] == "-" else nanoseconds
+
+
+def duration_ms(value: Any) -> int | None:
+    """A Go duration in milliseconds, rounded up so that only zero is 0; None for anything else, and below zero."""
+    nanoseconds = duration_ns(value)
+    return None if nanoseconds is None or nanoseconds < 0 else -(-nanoseconds // 1_000_000)
 
 
 def duration_text(milliseconds: int) -> str:

@@ -1,0 +1,79 @@
+"""Whether the API server would take an Istio object: its CustomResourceDefinition and istiod's validating webhook."""
+
+from typing import Any, NamedTuple
+
+from ...source.document import Path
+from ..resource import UNSET_NAMESPACE, Resource
+from . import structure, webhook
+from .complaint import Complaint
+from .meta import metadata
+from .placeholders import forms, has_placeholder
+from .schema import Schema, schema_of
+
+
+class Error(NamedTuple):
+    """What is wrong, where in the object, and who says so: the CustomResourceDefinition (`crd`) or istiod's `webhook`."""
+
+    path: Path
+    text: str
+    by: str
+
+
+class Verdict(NamedTuple):
+    """What admission says of an object. Warnings let it pass."""
+
+    errors: tuple[Error, ...] = ()
+    warnings: tuple[Error, ...] = ()
+
+    @property
+    def rejected(self) -> bool:
+        return bool(self.errors)
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        said = {error.by for error in self.errors}
+        return tuple(name for name in ("crd", "webhook") if name in said)
+
+
+TAKEN = Verdict()
+"""The verdict on everything that admission has no objection to, and on what it is not asked about."""
+
+
+def is_judged(resource: Resource) -> bool:
+    """Whether an object is one of Istio's, of a version that is served."""
+    return schema_of(resource) is not None
+
+
+def verdict(resource: Resource) -> Verdict:
+    """What admission says of an object as it is written.
+
+    Placeholders are unknown: what is wrong only with what they stand for is not wrong.
+    """
+    schema = schema_of(resource)
+    if schema is None:
+        return TAKEN
+    namespace = None if resource.namespace == UNSET_NAMESPACE else resource.namespace
+    data = resource.document.data
+    if not has_placeholder(data):
+        return _verdict(schema, resource.kind, data, namespace)
+    verdicts = [_verdict(schema, resource.kind, form, namespace) for form in forms(schema, data)]
+    return _common(verdicts) if verdicts else TAKEN
+
+
+def _verdict(schema: Schema, kind: str, data: dict[str, Any], namespace: str | None) -> Verdict:
+    meta = metadata(data.get("metadata"), namespace)
+    if isinstance(meta, Complaint):
+        return Verdict((Error(meta.path, meta.text, "crd"),))
+    said = [(complaint, "crd") for complaint in structure.complaints(schema, data)]
+    said += [(complaint, "webhook") for complaint in webhook.complaints(kind, schema, data.get("spec"), meta)]
+    errors = [Error(complaint.path, complaint.text, by) for complaint, by in said if not complaint.warns]
+    warnings = [Error(complaint.path, complaint.text, by) for complaint, by in said if complaint.warns]
+    return Verdict(tuple(errors), tuple(warnings))
+
+
+def _common(verdicts: list[Verdict]) -> Verdict:
+    """What several verdicts agree on."""
+    first, *others = verdicts
+    errors = tuple(error for error in first.errors if all(error in other.errors for other in others))
+    warnings = tuple(warning for warning in first.warnings if all(warning in other.warnings for other in others))
+    return Verdict(errors, warnings)

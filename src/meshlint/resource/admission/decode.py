@@ -1,0 +1,174 @@
+"""An object's `spec` as istiod's webhook reads it: JSON into the messages of Istio's API (`protomarshal.ApplyJSON`).
+
+Messages and maps become dicts with the names of the JSON fields, enums their words, durations nanoseconds. What is not set,
+null, or an empty list is absent. Fields that istiod does not know are dropped without a word.
+"""
+
+import math
+import re
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+
+from ...source.document import Path
+from ..match import duration_ns
+from .complaint import Complaint
+from .schema import Schema
+from .syntax import is_base64
+
+Message = dict[str, Any]
+
+_NEWER_THAN_ISTIOD = frozenset({"backendUtilization", "ecdhCurves", "presence", "transportSocket"})
+"""Fields of the CustomResourceDefinitions that istiod's own API has not yet."""
+
+_DURATIONS = frozenset({"budgetInterval", "idleTimeout", "ttl"})
+"""Durations that no CEL rule tells from other strings."""
+
+_PROTO_NAMES = {"consecutive5xxErrors": "consecutive_5xx_errors", "targetRef": "targetRef", "targetRefs": "targetRefs"}
+_RANGES = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "uint64": (0, 2**64 - 1)}
+_INTEGER = re.compile(r"\s*(?:0|-?[1-9][0-9]{0,30})\s*")
+_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\s*")
+_NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
+
+
+def message(schema: Schema, value: Any, path: Path) -> Message | Complaint:
+    """The message in a value, or the first thing that is not as its field has it."""
+    try:
+        found = _message(schema, value, path)
+    except _Mistyped as error:
+        return error.complaint
+    return found
+
+
+class _Mistyped(Exception):
+    def __init__(self, path: Path, expected: str) -> None:
+        self.complaint = Complaint(path, f"must be {expected}")
+
+
+def _message(schema: Schema, value: Any, path: Path) -> Message:
+    if value is None:
+        return {}
+    if not isinstance(value, dict):
+        raise _Mistyped(path, "a mapping")
+    found: Message = {}
+    for name, field in schema["properties"].items():
+        if "_" in name or name in _NEWER_THAN_ISTIOD:
+            continue
+        key = name if name in value else _proto_name(name)
+        if value.get(key) is not None:
+            inner = _field(name, field, value[key], (*path, key))
+            if inner != []:
+                found[name] = inner
+    return found
+
+
+@cache
+def _proto_name(name: str) -> str:
+    """The other name under which a field is read: `max_connections`."""
+    return _PROTO_NAMES.get(name) or re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+def _field(name: str, schema: Schema, value: Any, path: Path) -> Any:
+    if schema.get("type") == "array":
+        if not isinstance(value, list):
+            raise _Mistyped(path, "a list")
+        return [_single(name, schema["items"], inner, (*path, index)) for index, inner in enumerate(value)]
+    if isinstance(schema.get("additionalProperties"), dict):
+        if not isinstance(value, dict):
+            raise _Mistyped(path, "a mapping")
+        entries = schema["additionalProperties"]
+        is_numbered = "keys-are-port-numbers" in schema.get("x-rules", ())
+        return {
+            _integer({"format": "uint32"}, key, (*path, key)) if is_numbered else key: _single(
+                "", entries, inner, (*path, key)
+            )
+            for key, inner in value.items()
+        }
+    return _single(name, schema, value, path)
+
+
+def _single(name: str, schema: Schema, value: Any, path: Path) -> Any:
+    """A value that is neither a list nor a map; null in one of those is the type's zero."""
+    kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
+    if kind != "string":
+        return _READERS[kind](schema, value, path)
+    if "enum" in schema:
+        return _enum(schema, value, path)
+    if name in _DURATIONS or "at-least-1ms" in schema.get("x-rules", ()):
+        return _duration(schema, value, path)
+    return _bytes(schema, value, path) if schema.get("format") == "byte" else _text(schema, value, path)
+
+
+def _object(schema: Schema, value: Any, path: Path) -> Message:
+    if "properties" in schema:
+        return _message(schema, value, path)
+    if value is not None and not isinstance(value, dict):
+        raise _Mistyped(path, "a mapping")
+    return value or {}
+
+
+def _boolean(schema: Schema, value: Any, path: Path) -> bool:
+    if value is not None and not isinstance(value, bool):
+        raise _Mistyped(path, "true or false")
+    return bool(value)
+
+
+def _integer(schema: Schema, value: Any, path: Path) -> int:
+    """A whole number, which may be quoted."""
+    if isinstance(value, str) and _INTEGER.fullmatch(value):
+        value = int(value)
+    low, high = _RANGES[schema["format"]]
+    number = 0 if value is None else value
+    if not isinstance(number, int) or isinstance(number, bool) or not low <= number <= high:
+        raise _Mistyped(path, f"a whole number from {low} to {high}")
+    return number
+
+
+def _number(schema: Schema, value: Any, path: Path) -> float:
+    if isinstance(value, str) and value in _NOT_FINITE:
+        return _NOT_FINITE[value]
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
+        value = float(value)
+    if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
+        raise _Mistyped(path, "a number")
+    return value or 0
+
+
+def _text(schema: Schema, value: Any, path: Path) -> str:
+    if value is not None and not isinstance(value, str):
+        raise _Mistyped(path, "a string: quote it")
+    return value or ""
+
+
+def _bytes(schema: Schema, value: Any, path: Path) -> int:
+    """The number of bytes in text that is encoded in base64, which is all that is asked about it."""
+    if value is not None and not (isinstance(value, str) and is_base64(value)):
+        raise _Mistyped(path, "base64")
+    text = "".join((value or "").split())
+    return len(text) // 4 * 3 - text[-2:].count("=")
+
+
+def _duration(schema: Schema, value: Any, path: Path) -> int:
+    nanoseconds = 0 if value is None else duration_ns(value)
+    if nanoseconds is None:
+        raise _Mistyped(path, "a duration like 1.5s")
+    return nanoseconds
+
+
+def _enum(schema: Schema, value: Any, path: Path) -> Any:
+    """The word of an enum, which may be given as its number; an unknown number stays one."""
+    words = schema["enum"]
+    if isinstance(value, str):
+        if value not in words:
+            raise _Mistyped(path, f"one of {', '.join(words)}")
+        return value
+    number = _integer({"format": "int32"}, value, path)
+    return words[number] if 0 <= number < len(words) else number
+
+
+_READERS: dict[str, Callable[[Schema, Any, Path], Any]] = {
+    "object": _object,
+    "boolean": _boolean,
+    "integer": _integer,
+    "number": _number,
+}
