@@ -103,7 +103,7 @@ def mesh_of(files: Sequence[Sequence[Document]]) -> Mesh:
 
 
 def facts_of(*files: Sequence[Document]) -> Document:
-    return facts("mesh", mesh_of(files).istiod)
+    return facts("mesh", mesh_of(files))
 
 
 @MODEST

@@ -15,9 +15,21 @@ from . import common
 
 @click.command("facts")
 @common.input_options
+@click.option(
+    "--admit",
+    type=click.Choice(["drop", "keep"]),
+    default="drop",
+    show_default=True,
+    help="What becomes of objects that admission refuses.",
+)
 @click.option("--each", is_flag=True, help="Take every path as a mesh of its own: one line of JSON each, in order.")
 def command(
-    paths: tuple[str, ...], namespace: str | None, config_file: str | None, world: str | None, each: bool
+    paths: tuple[str, ...],
+    namespace: str | None,
+    config_file: str | None,
+    world: str | None,
+    admit: str,
+    each: bool,
 ) -> None:
     """Print the effective policy of PATH... as JSON: what istiod makes of it, client by client."""
     paths = paths or (".",)
@@ -30,6 +42,6 @@ def command(
             click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
         failed |= bool(given.failures)
         name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
-        text = facts(name, given.meshes[0].istiod)
-        click.echo(json.dumps(text, sort_keys=False, indent=None if each else 1, ensure_ascii=False))
+        found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
+        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False))
     sys.exit(3 if failed else 0)

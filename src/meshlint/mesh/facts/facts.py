@@ -9,30 +9,38 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from ...resource.inventory import Inventory
 from ..istio.xds.calls import Calls
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
+from ..mesh import Mesh
 from . import routes
+from .admission import Admission
 from .destinations import destinations
 from .gateways import servers
 from .ports import ports
 from .values import by_key, grouped
 
 
-def facts(name: str, istiod: Istiod) -> dict[str, Any]:
-    """The facts of one mesh."""
+def facts(name: str, mesh: Mesh, *, keep_rejected: bool = False) -> dict[str, Any]:
+    """The facts of one mesh, without the objects that admission refuses unless they are to be kept."""
+    admission = Admission(mesh.inventory.resources)
+    stored = mesh if keep_rejected else Mesh(Inventory(admission.stored()), mesh.settings)
+    return {"mesh": name, "admission": admission.facts(), **_of_istiod(stored.istiod)}
+
+
+def _of_istiod(istiod: Istiod) -> dict[str, Any]:
     clients = [proxy for proxy in istiod.proxies if proxy.proxied]
     sidecars = [proxy for proxy in clients if proxy.is_sidecar]
     calls = [(_keys(alike), istiod.calls(alike[0])) for alike in istiod.alike(sidecars)]
     return {
-        "mesh": name,
         "workloads": {proxy.key: _workload(proxy) for proxy in istiod.proxies},
         "ports": {proxy.key: ports(proxy, istiod) for proxy in sidecars},
         "visible": grouped((clients, _visible(found)) for clients, found in calls),
         "egress": grouped((clients, _egress(found)) for clients, found in calls),
-        "gateways": {proxy.key: servers(istiod.gateway(proxy)) for proxy in clients if proxy.is_gateway},
         "routes": by_key(_routes(calls)),
         "destinations": by_key(destinations(istiod, clients)),
+        "gateways": {proxy.key: servers(istiod.gateway(proxy)) for proxy in clients if proxy.is_gateway},
     }
 
 
