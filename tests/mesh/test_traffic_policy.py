@@ -14,7 +14,6 @@ from meshlint.mesh.istio.xds.traffic_policy import (
     Block,
     TrafficPolicy,
     tls_of_endpoints,
-    traffic_policies,
     traffic_policy,
 )
 
@@ -36,9 +35,10 @@ data:
 """
 
 
-def policy_of(text: str, port: int | None = 80, subset: str = "", **settings: object) -> Effective[TrafficPolicy]:
+def policy_of(text: str, port: int | None = 80, subset: str = "", **settings: object) -> TrafficPolicy:
     mesh = mesh_of(text, **settings)
-    return traffic_policies(mesh.destination_rules.for_client("shop", CART), port, subset, mesh.meshconfig)
+    merged = mesh.destination_rules.for_client("shop", CART).value
+    return traffic_policy(merged, port, subset, mesh.meshconfig)
 
 
 def lines(block: Effective[Block | None]) -> list[str]:
@@ -69,14 +69,14 @@ SUBSETS = """\
 
 
 def test_a_block_of_the_rule_counts_where_nothing_replaces_it() -> None:
-    policy = policy_of(RULE + TOP + SUBSETS, subset="v1").value
+    policy = policy_of(RULE + TOP + SUBSETS, subset="v1")
     assert lines(policy.connection_pool) == ["connectionPool: {http: {maxRetries: 1}}"]
     assert lines(policy.outlier_detection) == ["outlierDetection: {interval: 1s}"]
     assert [reason.text for reason in policy.outlier_detection.because] == ["subset v1 has outlierDetection"]
 
 
 def test_settings_of_a_port_take_the_others_away() -> None:
-    policy = policy_of(RULE + TOP, port=8080).value
+    policy = policy_of(RULE + TOP, port=8080)
     assert lines(policy.connection_pool) == [
         "connectionPool: {http: {maxRetries: 1}}",
         "connectionPool: {http: {maxRetries: 2}}",
@@ -88,34 +88,27 @@ def test_settings_of_a_port_take_the_others_away() -> None:
 
 
 def test_a_subset_with_settings_of_a_port_keeps_what_those_cannot_have() -> None:
-    policy = policy_of(RULE + TOP + SUBSETS, subset="v2").value
+    policy = policy_of(RULE + TOP + SUBSETS, subset="v2")
     assert policy.connection_pool.value is None
     assert lines(policy.retry_budget) == ["retryBudget: {percent: 5}"]
     assert lines(policy.tls) == ["tls: {mode: SIMPLE}", "tls: {mode: DISABLE}"]
 
 
 def test_the_mesh_fills_a_gap_that_settings_of_a_port_leave_but_not_a_subsets() -> None:
-    whole = policy_of(RULE + TOP + SUBSETS + MESH_DEFAULT, port=8080).value.outlier_detection
+    whole = policy_of(RULE + TOP + SUBSETS + MESH_DEFAULT, port=8080).outlier_detection
     assert line_of(whole.origin) == ["outlierDetection: {consecutive5xxErrors: 9}"]
-    assert policy_of(RULE + TOP + SUBSETS + MESH_DEFAULT, subset="v2").value.outlier_detection.value is None
+    assert policy_of(RULE + TOP + SUBSETS + MESH_DEFAULT, subset="v2").outlier_detection.value is None
 
 
 def test_the_mesh_has_defaults_since_1_31() -> None:
-    old = policy_of(RULE + TOP + MESH_DEFAULT, istio_version=(1, 30)).value.outlier_detection
+    old = policy_of(RULE + TOP + MESH_DEFAULT, istio_version=(1, 30)).outlier_detection
     assert old.value is None
     assert old.because[-1].text == "DestinationRule shop/cart has no outlierDetection"
 
 
 def test_without_a_rule_nothing_is_known_to_be_set() -> None:
-    assert policy_of("Namespace shop").value.tls.basis is Basis.DEFAULT
+    assert policy_of("Namespace shop").tls.basis is Basis.DEFAULT
     assert traffic_policy(None, 80).tls.value is None
-
-
-def test_each_rule_that_may_win_is_a_candidate() -> None:
-    other = "---\nDestinationRule shop/other\nspec:\n  host: cart\n  trafficPolicy: {outlierDetection: {}}\n"
-    found = policy_of(RULE + TOP + other)
-    assert [bool(policy.value.outlier_detection.value) for policy in found.candidates] == [False, True]
-    assert found.because[0].basis is Basis.TIE
 
 
 def test_endpoints_fall_back_to_the_tls_of_the_rule() -> None:
@@ -139,7 +132,7 @@ LIMITS = """\
 
 def test_limits_say_where_they_stand() -> None:
     mesh = mesh_of(RULE + LIMITS)
-    limits = pool(policy_of(RULE + LIMITS).value, mesh.meshconfig)
+    limits = pool(policy_of(RULE + LIMITS), mesh.meshconfig)
     assert (limits.max_connections.value, limits.idle_timeout.value, limits.connect_timeout.value) == (7, 5000, 10_000)
     assert limits.max_retries.value is None
     assert line_of(limits.max_retries.origin) == ["maxRetries: 0"]
@@ -156,17 +149,17 @@ BUDGETS = {(1, 26): None, (1, 29): UNKNOWN, (1, 32): 20.0}
 def test_a_retry_budget_without_percent(version: tuple[int, int], percent: object) -> None:
     text = RULE + "  trafficPolicy: {retryBudget: {minRetryConcurrency: 2}}\n"
     mesh = mesh_of(text, istio_version=version)
-    budget = pool(policy_of(text, istio_version=version).value, mesh.meshconfig).retry_budget.value
+    budget = pool(policy_of(text, istio_version=version), mesh.meshconfig).retry_budget.value
     assert (budget and budget.percent.value) == percent
     assert budget is None or budget.min_concurrency.value == 2
 
 
 def test_outlier_detection_counts_local_errors_only_apart() -> None:
     text = RULE + "  trafficPolicy: {outlierDetection: {consecutiveLocalOriginFailures: 3, consecutive5xxErrors: 0}}\n"
-    found = outlier(policy_of(text).value.outlier_detection)
+    found = outlier(policy_of(text).outlier_detection)
     assert found
     assert (found.consecutive_5xx.value, found.consecutive_local_origin.value) == (0, None)
-    assert outlier(policy_of(RULE).value.outlier_detection) is None
+    assert outlier(policy_of(RULE).outlier_detection) is None
 
 
 BALANCING = """\
@@ -181,7 +174,7 @@ BALANCING = """\
 
 def test_balancing_says_where_it_stands() -> None:
     mesh = mesh_of(RULE + BALANCING)
-    block = policy_of(RULE + BALANCING).value.load_balancer
+    block = policy_of(RULE + BALANCING).load_balancer
     nothing: Effective[str | None] = Effective(None)
     assert algorithm(block).value == "RANDOM"
     assert warmup(block, mesh.meshconfig).because[-1].text == "RANDOM has no warmup"

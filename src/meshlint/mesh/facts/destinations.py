@@ -18,12 +18,14 @@ from .values import value
 
 def destinations(istiod: Istiod, clients: Iterable[Proxy]) -> Iterator[tuple[str, Sequence[str], Any]]:
     """Key `host|port|subset`, clients and value of every cluster."""
+    known: dict[int, dict[str, Any]] = {}
     for alike in istiod.alike(clients):
         for cluster in istiod.clusters.of(alike[0], istiod.scope(alike[0])):
-            content = _cluster(cluster)
+            if id(cluster) not in known:
+                known[id(cluster)] = _cluster(cluster)
             key = f"{cluster.service.host}|{cluster.port.number}|{cluster.subset}"
             for proxies, groups in istiod.clusters.endpoints(cluster, alike):
-                yield key, [proxy.key for proxy in proxies], content | {"endpoints": _endpoints(groups)}
+                yield key, [proxy.key for proxy in proxies], known[id(cluster)] | {"endpoints": _endpoints(groups)}
 
 
 def pool(found: Pool, http: str) -> dict[str, Any]:

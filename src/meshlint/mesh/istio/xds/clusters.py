@@ -30,7 +30,7 @@ from .protocols import is_http, is_http2, is_http_or_sniffed
 from .proxies import Proxy
 from .registry import Endpoint, Registry, Resolution, Service
 from .scope import Scope
-from .traffic_policy import TrafficPolicy, tls_of_endpoints, traffic_policy
+from .traffic_policy import Block, TrafficPolicy, tls_of_endpoints, traffic_policy
 from .upstream_tls import ISTIO_MUTUAL, Tls, Upstream, upstream_tls
 
 EDS, STRICT_DNS, LOGICAL_DNS, ORIGINAL_DST = "EDS", "STRICT_DNS", "LOGICAL_DNS", "ORIGINAL_DST"
@@ -98,6 +98,8 @@ class Clusters:
         self._known: dict[tuple[int, int, bool], tuple[Cluster, ...]] = {}
         self._settings: dict[tuple[int, int, str], Settings] = {}
         self._refusals: dict[tuple[str, int, int], bool] = {}
+        self._backends: dict[int, list[Backend]] = {}
+        self._groups: dict[tuple[object, ...], Sequence[Group]] = {}
 
     def of(self, proxy: Proxy, scope: Scope) -> Iterator[Cluster]:
         """The clusters of a proxy, by service, port and subset."""
@@ -112,12 +114,15 @@ class Clusters:
         """The endpoints of a cluster, for the proxies that get the same ones together."""
         by_place, names = depends_on(cluster.locality.value, cluster.fails_over)
         by_node = cluster.service.is_node_local
-        alike: dict[object, list[Proxy]] = defaultdict(list)
+        alike: dict[tuple[object, ...], list[Proxy]] = defaultdict(list)
         for proxy in proxies:
             labels = tuple(proxy.labels.get(name, "") for name in names)
             alike[by_place and proxy.locality, labels, by_node and proxy.node].append(proxy)
-        for found in alike.values():
-            yield found, self._groups(cluster, found[0])
+        for view, found in alike.items():
+            key = (id(cluster), *view)
+            if key not in self._groups:
+                self._groups[key] = self._balanced(cluster, found[0])
+            yield found, self._groups[key]
 
     def _of_service(self, service: Service, rule: Merged | None, sidecar: bool) -> Iterator[Cluster]:
         is_forwarded = service.resolution is Resolution.DYNAMIC_DNS and service.host.startswith("*")
@@ -247,32 +252,37 @@ class Clusters:
             return True
         return any(matches(labels, e.labels) for e in self._registry.endpoints_of_port(service, port.number))
 
-    def _groups(self, cluster: Cluster, proxy: Proxy) -> Sequence[Group]:
+    def _balanced(self, cluster: Cluster, proxy: Proxy) -> Sequence[Group]:
+        """What a proxy gets."""
+        if id(cluster) not in self._backends:
+            self._backends[id(cluster)] = list(self._backends_of(cluster))
+        backends = self._backends[id(cluster)]
+        if cluster.service.is_node_local:
+            backends = [backend for backend in backends if backend.endpoint.node == proxy.node]
+        by_labels = cluster.type == EDS or not cluster.subset
+        return balanced(
+            by_locality(backends), cluster.locality.value, proxy.locality, proxy.labels, cluster.fails_over, by_labels
+        )
+
+    def _backends_of(self, cluster: Cluster) -> Iterator[Backend]:
+        """The endpoints of the port and subset that are in a state to be told of; EDS goes by the port's name."""
         if cluster.type in (ORIGINAL_DST, FORWARD_PROXY):
-            return ()
-        service, number = cluster.service, cluster.port.number
+            return
+        service, port = cluster.service, cluster.port
         if cluster.type == EDS:
-            name = cluster.port.name or ""
-            found = [e for e in self._registry.endpoints(service) if e.port_name == name and is_reachable(e)]
+            named = (e for e in self._registry.endpoints(service) if e.port_name == (port.name or ""))
+            found = [endpoint for endpoint in named if is_reachable(endpoint)]
         else:
-            found = self._registry.endpoints_of_port(service, number)
+            found = self._registry.endpoints_of_port(service, port.number)
         labels, unready = _subset_labels(cluster), cluster.near or not cluster.settings.hides_unready
         persistent = bool(service.resource.labels.get(_PERSISTENT_SESSION))
-        groups = by_locality(
-            Backend(endpoint, self._is_secured(cluster, endpoint))
-            for endpoint in found
-            if matches(labels, endpoint.labels)
-            and is_sent(endpoint, unready, persistent)
-            and (not service.is_node_local or endpoint.node == proxy.node)
-        )
-        by_labels = cluster.type == EDS or not cluster.subset
-        return balanced(groups, cluster.locality.value, proxy.locality, proxy.labels, cluster.fails_over, by_labels)
+        stated = tls_of_endpoints(cluster.rule, port.number, cluster.subset)
+        for endpoint in found:
+            if matches(labels, endpoint.labels) and is_sent(endpoint, unready, persistent):
+                yield Backend(endpoint, endpoint.tls and self._is_secured(endpoint, stated))
 
-    def _is_secured(self, cluster: Cluster, endpoint: Endpoint) -> bool:
-        """Whether an endpoint is marked as one that gets mTLS: it has a sidecar, and neither rule nor server say otherwise."""
-        if not endpoint.tls:
-            return False
-        stated = tls_of_endpoints(cluster.rule, cluster.port.number, cluster.subset)
+    def _is_secured(self, endpoint: Endpoint, stated: Block | None) -> bool:
+        """Whether an endpoint with a sidecar is marked as one that gets mTLS: neither the rule nor the server say otherwise."""
         if stated:
             return bool(stated.get("mode") == ISTIO_MUTUAL)
         key = (endpoint.namespace, id(endpoint.labels), endpoint.port)

@@ -1,17 +1,15 @@
 """The traffic policy that counts for a port and subset of a host, block by block and with the place of each (semantics §3.2).
 
 Mirrors `networking/util MergeSubsetTrafficPolicy` and `GetPortLevelTrafficPolicy`, `model.MergeTrafficPolicy` and
-`core/cluster_traffic_policy.go applyDefaultTrafficPolicy`. How a rule of `check` asks:
+`core/cluster_traffic_policy.go applyDefaultTrafficPolicy`. Rules of `check` ask by way of `host_policies`, which knows the ties:
 
-    merged = mesh.destination_rule(client, host)                       # Effective[Merged | None], a tie has candidates
-    policy = traffic_policies(merged, port, subset, mesh.meshconfig)   # Effective[TrafficPolicy], the same ties
-    policy.value.outlier_detection                                     # Effective[Block | None]: value, reasons, place
-    policy.value.connection_pool.value.at("http", "maxRetries")        # the place of a field
-    merged.value.subset(subset) is None                                # no such subset: no cluster, 503
+    policy = traffic_policy(merged, port, subset, meshconfig)
+    policy.outlier_detection                                  # Effective[Block | None]: value, reasons, place
+    policy.connection_pool.value.at("http", "maxRetries")     # the place of a field
 
-Of one `Merged` `traffic_policy` gives the same without the ties. A block that is not in force is None; its reasons tell who
-took it away (an entry of portLevelSettings keeps none of the four blocks it may have, a subset replaces those it has). The
-values inside the blocks, as the proxy gets them, are in `limits` (`pool`, `outlier`), `balancing` and `upstream_tls`.
+A block that is not in force is None; its reasons tell who took it away (an entry of portLevelSettings keeps none of the four
+blocks it may have, a subset replaces those it has). What the blocks come to for a proxy is in `limits` (`pool`, `outlier`),
+`balancing` (`algorithm`, `locality_setting`) and `upstream_tls`.
 """
 
 from __future__ import annotations
@@ -68,13 +66,6 @@ class TrafficPolicy(NamedTuple):
     tunnel: Effective[Block | None]
     proxy_protocol: Effective[Block | None]
     retry_budget: Effective[Block | None]
-
-
-def traffic_policies(
-    merged: Effective[Merged | None], port: int | None, subset: str, meshconfig: MeshConfig
-) -> Effective[TrafficPolicy]:
-    """The policy of a port and subset, for each outcome of a tie between DestinationRules."""
-    return spread(merged, lambda one: Effective(traffic_policy(one.value, port, subset, meshconfig), one.because), _TIE)
 
 
 def traffic_policy(
