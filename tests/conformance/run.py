@@ -52,8 +52,8 @@ def _sets(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, lis
         return
     yield "recorded", _meshes(oracle / "recorded/meshes"), oracle / "recorded/facts.jsonl.gz"
     yield "questions", _meshes(oracle / "questions"), oracle / "questions/facts.jsonl.gz"
-    probe = _probe(oracle)
-    if probe is None:
+    program = probe(oracle)
+    if program is None:
         print("no fresh meshes: Go is not here to build the probe")
         return
     fresh, real = scratch / "fresh", scratch / "real"
@@ -61,10 +61,10 @@ def _sets(options: argparse.Namespace, scratch: Path) -> Iterator[tuple[str, lis
         return
     seeds = ["--seed-from", str(options.seed), "--count", str(options.count)]
     subprocess.run([sys.executable, oracle / "generate.py", *seeds, "--out", fresh], check=True)
-    yield f"{options.count} fresh", _meshes(fresh), _asked(probe, fresh, scratch / "fresh.jsonl")
+    yield f"{options.count} fresh", _meshes(fresh), asked(program, fresh, scratch / "fresh.jsonl")
     if CORPUS.is_file():
         subprocess.run([sys.executable, oracle / "collect.py", CORPUS, real], check=True)
-        yield "real", _meshes(real), _asked(probe, real, scratch / "real.jsonl")
+        yield "real", _meshes(real), asked(program, real, scratch / "real.jsonl")
 
 
 def _meshes(folder: Path) -> list[Path]:
@@ -79,7 +79,7 @@ def _joined(target: Path) -> Path:
     return target
 
 
-def _probe(oracle: Path) -> Path | None:
+def probe(oracle: Path) -> Path | None:
     """The probe, built once; None without Go."""
     go = shutil.which("go")
     if go is None:
@@ -91,7 +91,7 @@ def _probe(oracle: Path) -> Path | None:
     return built
 
 
-def _asked(probe: Path, folder: Path, target: Path) -> Path:
+def asked(probe: Path, folder: Path, target: Path) -> Path:
     schemas = ORACLE.parent / "crds" / "istio.yaml"
     meshes = [str(path) for path in sorted(folder.glob("*.yaml"))]
     asked = [str(probe), "--crds", str(schemas), "--out", str(target), *meshes]

@@ -43,5 +43,5 @@ def command(
         failed |= bool(given.failures)
         name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
-        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False))
+        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True))
     sys.exit(3 if failed else 0)

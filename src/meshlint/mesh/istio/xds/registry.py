@@ -283,7 +283,12 @@ class Registry:
         return found
 
     def _of_service(self, service: Service) -> Iterator[Endpoint]:
-        """Of the EndpointSlices that name it, else of the pods it selects; WorkloadEntries are selected like pods."""
+        """Of the EndpointSlices that name it, else of the pods it selects; WorkloadEntries are selected like pods.
+
+        istiod does not look behind one that is exported to nobody (`serviceNeedsPush`).
+        """
+        if "~" in service.export_to:
+            return
         slices = self._slices.get((service.namespace, service.resource.name))
         if slices:
             persistent = any(service.resource.labels.get(label) for label in _PERSISTENT_SESSION)
