@@ -45,23 +45,38 @@ def pod_templates(resource: Resource) -> Iterator[PodTemplate]:
         yield from _READERS[kind](resource)
 
 
-def container_ports(pod: PodTemplate, protocol: str = "TCP") -> Iterator[tuple[int, str | None]]:
-    """The ports that the application's containers declare, with their names; sidecar containers of Kubernetes count."""
-    for path, container in pod.containers():
-        is_helper = "initContainers" in path and container.get("restartPolicy") != "Always"
-        if is_helper or container.get("name") == "istio-proxy":
+def container_ports(pod: PodTemplate) -> Iterator[tuple[int, str | None]]:
+    """The TCP ports that the application's containers declare, with their names; sidecar containers of Kubernetes count."""
+    for _, container in _staying(pod):
+        if container.get("name") == "istio-proxy":
             continue
-        listed = container.get("ports")
-        for port in listed if isinstance(listed, list) else ():
-            number = port.get("containerPort") if isinstance(port, dict) else None
-            if isinstance(number, int) and (port.get("protocol") or "TCP") == protocol:
-                name = port.get("name")
-                yield number, name if isinstance(name, str) else None
+        for number, name, transport in _ports(container):
+            if transport == "TCP":
+                yield number, name
 
 
-def named_port(pod: PodTemplate, name: str, protocol: str = "TCP") -> int | None:
-    """The number of the first container port of a name."""
-    return next((number for number, own in container_ports(pod, protocol) if own == name), None)
+def named_port(pod: PodTemplate, name: str, transport: str) -> int | None:
+    """The number of the first port of a name, the proxy's own among them; sidecar containers of Kubernetes come last."""
+    containers = sorted(_staying(pod), key=lambda each: "initContainers" in each[0])
+    ports = (port for _, container in containers for port in _ports(container))
+    return next((number for number, own, protocol in ports if (own, protocol) == (name, transport)), None)
+
+
+def _staying(pod: PodTemplate) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    """The containers that run as long as the pod does, each with its path."""
+    for path, container in pod.containers():
+        if "initContainers" not in path or container.get("restartPolicy") == "Always":
+            yield path, container
+
+
+def _ports(container: Mapping[str, Any]) -> Iterator[tuple[int, str | None, str]]:
+    """The ports a container declares: number, name and transport."""
+    listed = container.get("ports")
+    for port in listed if isinstance(listed, list) else ():
+        number = port.get("containerPort") if isinstance(port, dict) else None
+        if isinstance(number, int):
+            name = port.get("name")
+            yield number, name if isinstance(name, str) else None, str(port.get("protocol") or "TCP")
 
 
 _TEMPLATES: Mapping[GroupKind, tuple[Path, Path]] = {

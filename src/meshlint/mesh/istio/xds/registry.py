@@ -296,7 +296,11 @@ class Registry:
         elif service.resolution is not Resolution.ALIAS:
             for proxy in self.pods_behind(service):
                 for port in service.ports:
-                    number = port.target if isinstance(port.target, int) else named_port(proxy.pod, port.target)
+                    number = (
+                        port.target
+                        if isinstance(port.target, int)
+                        else named_port(proxy.pod, port.target, port.transport)
+                    )
                     if number is not None:
                         yield from _of_pods(proxy, number, port.name or "", 0)
         if service.selector and service.resolution is Resolution.CLIENT_SIDE_LB:
