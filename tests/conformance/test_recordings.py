@@ -39,7 +39,7 @@ def test_every_mesh_has_been_asked_about() -> None:
 def test_a_difference_is_noticed() -> None:
     topic, mesh = MESHES[0]
     changed = json.loads(json.dumps(TOPICS[topic][mesh]))
-    workload = next(iter(changed["workloads"]))
-    changed["workloads"][workload]["proxy"] = "none"
+    workload, content = next(iter(changed["workloads"].items()))
+    before, content["proxy"] = content["proxy"], "none"
     (difference,) = compared(TOPICS[topic][mesh], changed, "workloads").differences
-    assert str(difference) == f'{mesh} workloads {workload}.proxy: istiod "sidecar", meshlint "none"'
+    assert str(difference) == f'{mesh} workloads {workload}.proxy: istiod "{before}", meshlint "none"'

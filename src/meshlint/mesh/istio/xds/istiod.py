@@ -17,7 +17,7 @@ from ..visibility import Visibility
 from .calls import Calls
 from .clusters import Clusters
 from .gateway_listeners import GatewayChain, GatewayListeners
-from .gateways import Gateways
+from .gateways import Gateways, Merged
 from .inbound import InboundPort, inbound_ports
 from .proxies import Proxy, proxies
 from .registry import UNSPECIFIED, Registry
@@ -82,9 +82,13 @@ class Istiod:
         """The ports of a sidecar that something names; None stands for every other one."""
         return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications, self.meshconfig)
 
+    def servers(self, proxy: Proxy) -> Merged:
+        """The servers of the Gateways that select a workload, and those that istiod leaves out."""
+        return self._gateways.servers(proxy, self.registry.served_by(proxy))
+
     def gateway(self, proxy: Proxy) -> list[GatewayChain]:
         """What a gateway workload does with a connection to each of its ports."""
-        merged = self._gateways.servers(proxy, self.registry.served_by(proxy))
+        merged = self.servers(proxy)
         scope, services = self.scope(proxy), self.virtual_services
         return GatewayListeners(proxy, merged, scope, self.registry, services, self.meshconfig, self.domain).chains()
 
