@@ -201,7 +201,7 @@ def test_service_ports(one: Callable[[str], Resource]) -> None:
         ServicePort(80, "http", "http", 8080),
         ServicePort(90, "grpc-api", "grpc", "api"),
         ServicePort(3306, None, "tcp", 3306),
-        ServicePort(53, "http", "udp", 53),
+        ServicePort(53, "http", "udp", 53, "UDP"),
         ServicePort(70, "later", None, "${PORT}"),
     ]
 
