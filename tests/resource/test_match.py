@@ -13,6 +13,7 @@ from meshlint.resource.match import (
     ServicePort,
     duration_ms,
     host_matches,
+    is_below_a_millisecond,
     matches,
     more_specific,
     name_tokens,
@@ -240,6 +241,21 @@ def test_service_ports(one: Callable[[str], Resource]) -> None:
 def test_duration_ms(value: Any, milliseconds: int | None) -> None:
     """Go's time.ParseDuration."""
     assert duration_ms(value) == milliseconds
+
+
+@pytest.mark.parametrize(
+    "value", [0, -1, "0", "0s", "0h0m", "-1s", "-0.5h", "999us", "0.9ms", "999999ns"], ids=lambda value: f"{value!r}"
+)
+def test_what_istio_refuses_as_a_clock(value: Any) -> None:
+    """`agent/validation.go ValidateDuration`; a number is none of its own accord."""
+    assert is_below_a_millisecond(value)
+
+
+@pytest.mark.parametrize(
+    "value", ["1ms", "1000us", "0.001s", "1s", 5, "", "-", "-soon", "soon", None, False, Placeholder("${TIMEOUT}")]
+)
+def test_what_is_a_clock_or_no_duration(value: Any) -> None:
+    assert not is_below_a_millisecond(value)
 
 
 @pytest.mark.parametrize(

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..resource.inventory import Inventory
-from ..resource.kinds import SERVICE, SERVICE_ENTRY
-from ..resource.match import matches, more_specific, subset_of
+from ..resource.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
+from ..resource.match import matches, more_specific, service_ports, split_service_host, subset_of
 from ..resource.resource import Resource, required
 from ..source.document import Location
 from .backends import BackendsOfHosts
 from .effective import Effective
 from .exposure import Exposure
-from .istio import generation
+from .istio import generation, unmatched
 from .istio import routes as http
-from .istio.claims import Claims
+from .istio.claims import Claims, Condition
 from .istio.destinations import DestinationRules, Merged
-from .istio.external import ExternalHosts, hosts_of
+from .istio.external import ExternalHosts, Names, hosts_of, is_external
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
@@ -31,6 +32,9 @@ from .workloads import Workloads
 if TYPE_CHECKING:
     from .istio.host_policies import HostPolicies
     from .istio.xds.istiod import Istiod
+
+_MERGES_SLASHES = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
+_WITHOUT_ENVOY = (DataPlane.NONE, DataPlane.LINKERD)
 
 
 class Mesh:
@@ -75,6 +79,25 @@ class Mesh:
         protocols = generation.Protocols(self.inventory, self._rules, self.domain)
         return [self._route(rule, protocols) for rule in self._rules]
 
+    def routes_of(self, virtual_service: Resource) -> Sequence[Route]:
+        """The http routes of a VirtualService, in order and with those of its delegates."""
+        return self._routes_by_root.get(id(virtual_service), ())
+
+    def rivals(self, route: Route) -> Iterator[Route]:
+        """The routes that may get what a route does not take: of its VirtualService in order, then, since gateways merge
+        those of a host, of others on gateways."""
+        yield from self.routes_of(route.root)
+        if route.gateway:
+            names = dict.fromkeys(name for host in route.hosts for name in self._gateway_hosts.meeting(host))
+            others = {id(o): o for name in names for o in self._gateway_routes[name] if o.root is not route.root}
+            yield from others.values()
+
+    def gaps(self, virtual_service: Resource) -> Sequence[Condition]:
+        """The conditions under which sidecars get http routes of a VirtualService, but none that takes every request."""
+        if not self._visibility.export_to(virtual_service, VIRTUAL_SERVICE):
+            return ()
+        return unmatched.gaps(self._rules_by_root.get(id(virtual_service), ()))
+
     @cached_property
     def ports(self) -> Sequence[Port]:
         """The inbound ports of every workload but gateways, which no PeerAuthentication concerns."""
@@ -93,7 +116,7 @@ class Mesh:
         for name in sorted({*by_host, *named, *routed, *self._served()}):
             claims = tuple(Claim(vs, index) for vs, index in by_host.get(name, ()))
             rules = tuple(named.get(name, ()))
-            shadows = () if self._merges_claims else tuple(self._claims.shadows(claims))
+            shadows = () if self.merges_claims else tuple(self._claims.shadows(claims))
             found.append(Host(name, claims, rules, shadows, tuple(self.destination_rules.dropped(name, rules))))
         return found
 
@@ -137,6 +160,53 @@ class Mesh:
         """The merged DestinationRule that clients in a namespace get for a host."""
         return self.destination_rules.for_client(client, host.name)
 
+    def merges_slashes(self, route: Route) -> bool:
+        """Whether the servers behind a route get one slash for several: meshConfig.pathNormalization says so, and none of
+        them is known to be without a proxy that reads it."""
+        normal = self.meshconfig.value("pathNormalization", "normalization").holds(lambda mode: mode in _MERGES_SLASHES)
+        servers = [workload for target in route.destinations for workload in self.workloads.behind(target.host)]
+        return bool(normal) and not any(w.data_plane.value in _WITHOUT_ENVOY for w in servers)
+
+    def routes_calls_of(self, host: str) -> bool:
+        """Whether a host is of the mesh and has a port for which http routes act; a Service not in the input may have one."""
+        service = split_service_host(host, self.domain)
+        known = self.inventory.find(SERVICE, service[1], service[0]) if service else None
+        if known:
+            return any(unmatched.is_routed(port) for port in service_ports(known))
+        return host.endswith(f".svc.{self.domain}") or host in self._internal_hosts
+
+    @cached_property
+    def _internal_hosts(self) -> frozenset[str]:
+        """The hosts that ServiceEntries add to the mesh itself."""
+        entries = (entry for entry in self.inventory.all(SERVICE_ENTRY) if not is_external(entry))
+        return frozenset(host for entry in entries for host, _ in hosts_of(entry))
+
+    @cached_property
+    def _rules_by_root(self) -> Mapping[int, Sequence[http.Rule]]:
+        found: dict[int, list[http.Rule]] = defaultdict(list)
+        for rule in self._rules:
+            found[id(rule.root)].append(rule)
+        return found
+
+    @cached_property
+    def _gateway_routes(self) -> Mapping[str, Sequence[Route]]:
+        found: dict[str, list[Route]] = defaultdict(list)
+        for route in self.routes:
+            for host in route.hosts if route.gateway else ():
+                found[host].append(route)
+        return found
+
+    @cached_property
+    def _gateway_hosts(self) -> Names:
+        return Names(self._gateway_routes)
+
+    @cached_property
+    def _routes_by_root(self) -> Mapping[int, Sequence[Route]]:
+        found: dict[int, list[Route]] = defaultdict(list)
+        for route in self.routes:
+            found[id(route.root)].append(route)
+        return found
+
     @cached_property
     def _wildcards(self) -> Sequence[Host]:
         """The hosts with a wildcard that are claimed, the most specific first."""
@@ -144,7 +214,7 @@ class Mesh:
         return sorted(claimed, key=lambda host: more_specific(host.name))
 
     @cached_property
-    def _merges_claims(self) -> bool:
+    def merges_claims(self) -> bool:
         """Whether only waypoints read VirtualServices: since 1.30 they merge those of one host."""
         planes = {w.data_plane.value for w in self.workloads.supplied if w.in_mesh.value} - {DataPlane.GATEWAY}
         return planes == {DataPlane.AMBIENT} and self.istio_version >= (1, 30)
@@ -220,12 +290,14 @@ class Mesh:
         return Route(
             rule.resource,
             rule.path,
+            rule.root,
             name if isinstance(name, str) else None,
             http.hosts_of(rule.root, self.domain),
             *http.receivers(rule),
             rule.matches,
             targets,
             any(rule.field(field) for field in ("redirect", "directResponse")),
+            http.rewrite(rule),
             http.timeout(rule),
             http.retries(rule, self.meshconfig),
             protocols.of(targets),

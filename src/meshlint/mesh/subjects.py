@@ -124,10 +124,12 @@ class Retries(NamedTuple):
     """The retries a route really gets, field by field. `conditions` are retryOn words and HTTP codes, as istiod splits them.
 
     `per_try_timeout` is in milliseconds, None = each try is bounded by the route's timeout alone. `block` is the whole
-    policy: its origin is the retries block, or the field of meshConfig that stands in for it. `other_hosts`: whether hosts
-    tried before are avoided, None = unless requests are hashed. `backoff` is in milliseconds, None = Envoy's default.
+    policy: its origin is the retries block, or the field of meshConfig that stands in for it. `inherited`: the route itself
+    says nothing. `other_hosts`: whether hosts tried before are avoided, None = unless requests are hashed. `backoff` is in
+    milliseconds, None = Envoy's default.
     """
 
+    inherited: bool
     block: Effective[bool]
     attempts: Effective[int | Unknown]
     conditions: Effective[tuple[str, ...] | Unknown]
@@ -140,12 +142,13 @@ class Retries(NamedTuple):
 class Route(NamedTuple):
     """One http rule of a VirtualService, a delegate's rule merged into it where it delegates.
 
-    `path` is that of the rule in `resource`. `mesh` and `gateway` say whether sidecars and gateways get it. `timeout` is
+    `path` is that of the rule in `resource`, which is `root` or its delegate. `mesh` and `gateway` say whether sidecars and gateways get it. `timeout` is
     in milliseconds, None = no limit. `protocol` is what the destination speaks: http or grpc.
     """
 
     resource: Resource
     path: Path
+    root: Resource
     name: str | None
     hosts: tuple[str, ...]
     mesh: bool
@@ -153,6 +156,7 @@ class Route(NamedTuple):
     matches: tuple[tuple[Mapping[str, Any], Location], ...]
     destinations: tuple[Destination, ...]
     answered_by_proxy: bool
+    rewrite: tuple[Mapping[str, Any], Location] | None
     timeout: Effective[int | Unknown | None]
     retries: Retries
     protocol: Effective[str]

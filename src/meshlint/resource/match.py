@@ -216,6 +216,14 @@ _TERM = re.compile(r"(\d*)(?:\.(\d*))?(h|ms|us|µs|μs|ns|m|s)", re.ASCII)
 _LONGEST = 2**63 - 1
 
 
+def is_below_a_millisecond(value: Any) -> bool:
+    """Whether a duration is zero, negative or too short for Istio (`agent/validation.go ValidateDuration`); 0 as a number too."""
+    if type(value) is int:
+        return value <= 0
+    nanoseconds = duration_ns(value)
+    return nanoseconds is not None and nanoseconds < 1_000_000
+
+
 def duration_ns(value: Any) -> int | None:
     """A Go duration (`1.5s`, `-1m30s`, `0`) in nanoseconds; None for anything else (`time.ParseDuration`)."""
     if not isinstance(value, str) or not 0 < len(value) < 1000:

@@ -24,6 +24,12 @@ _SECTIONS = ("http", "tcp", "tls")
 _BUCKETS = {PRIVATE: "private to the namespace", PUBLIC: "exported to all"}
 
 
+_OWNERS = {"Canary", "Rollout", "InferenceService", "InferenceGraph", "LLMInferenceService"}
+"""Kinds whose controllers write VirtualServices."""
+
+_KNATIVE = ("networking.internal.knative.dev/", "serving.knative.dev/")
+
+
 class Condition(NamedTuple):
     """What istiod checks while it builds the routes of one proxy: labels, namespace, port. None = any."""
 
@@ -35,6 +41,18 @@ class Condition(NamedTuple):
         """Whether sidecars of a namespace get what stands under it."""
         return self.namespace in (None, client)
 
+    def holds_under(self, other: "Condition") -> bool:
+        """Whether every proxy that another holds for gets what stands under this one."""
+        fits = self.namespace in (None, other.namespace) and self.port in (None, other.port)
+        return fits and set(self.labels) <= set(other.labels)
+
+    def __str__(self) -> str:
+        labels = ", ".join(f"{key}={value}" for key, value in self.labels)
+        parts = {"on port": self.port, "from callers with": labels, "from namespace": self.namespace}
+        return " ".join(f"{word} {value}" for word, value in parts.items() if value)
+
+
+UNCONDITIONAL = Condition((), None, None)
 
 Dead = frozenset[tuple[int, int]]
 """http rules that istiod drops because nothing of their delegate is left: ids of VirtualServices with an index."""
@@ -105,7 +123,7 @@ class Claims:
 
     def _shadow(self, clients: tuple[str, ...], one: tuple[int, Claim], other: tuple[int, Claim]) -> Shadow | None:
         overlap = self._overlap(clients, one[1].resource, other[1].resource)
-        if overlap is None or _generated(one[1].resource) or _generated(other[1].resource):
+        if overlap is None or is_generated(one[1].resource) or is_generated(other[1].resource):
             return None
         if one[0] != other[0]:
             winner, loser = (one, other) if one[0] < other[0] else (other, one)
@@ -195,28 +213,31 @@ def _certainty(shadow: Shadow) -> tuple[bool, Confidence]:
 
 def _conditions(virtual_service: Resource, section: str, dead: Dead) -> list[Condition]:
     """The static conditions under which a VirtualService has a route for a sidecar."""
-    gateways = virtual_service.items("spec", "gateways")
     found = []
     for index, rule in enumerate(virtual_service.items("spec", section)):
         if not isinstance(rule, dict) or (section == "http" and (id(virtual_service), index) in dead):
             continue
         entries = rule.get("match")
         if not isinstance(entries, list) or not entries:
-            found.append(Condition((), None, None))
+            found.append(UNCONDITIONAL)
             continue
         for entry in entries:
-            if isinstance(entry, dict) and _for_mesh(entry, gateways):
-                found.append(_condition(entry))
+            if isinstance(entry, dict) and is_for_mesh(entry):
+                found.append(condition_of(entry))
     return list(dict.fromkeys(found))
 
 
-def _for_mesh(match: Mapping[str, Any], gateways: list[Any]) -> bool:
+def is_for_mesh(match: Mapping[str, Any]) -> bool:
+    """Whether sidecars get a match of a VirtualService that is bound to `mesh`."""
     named = match.get("gateways")
     return not isinstance(named, list) or not named or "mesh" in named
 
 
-def _condition(match: Mapping[str, Any]) -> Condition:
-    """`gateways` in a match switches off its sourceLabels and sourceNamespace (`route.go sourceMatchHTTP`)."""
+def condition_of(match: Mapping[str, Any]) -> Condition:
+    """What of a match istiod checks itself.
+
+    `gateways` in it switches off its sourceLabels and sourceNamespace (`route.go sourceMatchHTTP`).
+    """
     port = match.get("port")
     port = port if isinstance(port, int) else None
     if match.get("gateways"):
@@ -236,8 +257,9 @@ def _sni(virtual_service: Resource) -> set[str]:
     return {host for m in entries for host in each(m, "sniHosts") if isinstance(host, str)}
 
 
-def _generated(virtual_service: Resource) -> bool:
-    """Whether a controller (Flagger, Argo Rollouts) made the object and keeps it consistent itself."""
+def is_generated(virtual_service: Resource) -> bool:
+    """Whether a controller (Flagger, Argo Rollouts, Knative, KServe) made the object and keeps it consistent itself."""
     owners = [o.get("kind") for o in virtual_service.items("metadata", "ownerReferences") if isinstance(o, dict)]
-    managed = virtual_service.labels.get("app.kubernetes.io/managed-by", "").lower()
-    return "Canary" in owners or "Rollout" in owners or managed in ("flagger", "argo-rollouts")
+    labels = virtual_service.labels
+    managed = labels.get("app.kubernetes.io/managed-by", "").lower() in ("flagger", "argo-rollouts")
+    return managed or not _OWNERS.isdisjoint(owners) or any(label.startswith(_KNATIVE) for label in labels)

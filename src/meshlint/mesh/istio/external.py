@@ -35,9 +35,9 @@ class ExternalHosts:
         for route in routes:
             for host in route.hosts:
                 self._routes[host].append(route)
-        self._declared = _Names(self._entries)
-        self._routed = _Names(name for name in self._routes if name != "*")
-        self._listeners = _Names(_listeners(inventory))
+        self._declared = Names(self._entries)
+        self._routed = Names(name for name in self._routes if name != "*")
+        self._listeners = Names(_listeners(inventory))
 
     def of(self, host: str) -> Effective[bool]:
         """Whether a host, or all that a pattern such as `*.example.com` covers, is outside the mesh.
@@ -90,7 +90,7 @@ class ExternalHosts:
         return "egress" not in service[0]
 
 
-class _Names:
+class Names:
     """Hosts and patterns, found by a host or pattern they match; of hosts, only a pattern looks at every one."""
 
     def __init__(self, names: Iterable[str]) -> None:

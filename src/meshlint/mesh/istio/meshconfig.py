@@ -57,6 +57,11 @@ class MeshConfig:
         root = self.value("rootNamespace").value
         return root if isinstance(root, str) and root else "istio-system"
 
+    @property
+    def places(self) -> list[Location]:
+        """Where the input has meshConfigs; what these leave out has Istio's default for certain."""
+        return [source.resource.at(*path) for source in self._sources for path, _ in source.layers]
+
     def value(self, *path: str) -> Effective[Any]:
         """The value at a path of meshConfig; None by Istio's default. Sources that differ are candidates."""
         outcomes = []

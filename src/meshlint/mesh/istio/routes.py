@@ -222,6 +222,12 @@ def timeout(rule: Rule) -> Effective[int | Unknown | None]:
     return Effective(length or None, (Reason(f"the route sets timeout {value}", where),))
 
 
+def rewrite(rule: Rule) -> tuple[Mapping[str, Any], Location] | None:
+    """What a rule makes of the path and authority of its requests, and where it says so."""
+    found = rule.field("rewrite")
+    return found if found and isinstance(found[0], dict) else None
+
+
 def retries(rule: Rule, meshconfig: MeshConfig) -> Retries:
     """The retries of a rule, field by field.
 
@@ -232,7 +238,7 @@ def retries(rule: Rule, meshconfig: MeshConfig) -> Retries:
     if found is None:
         return default_retries(meshconfig)
     policy, where = found
-    return _policy(policy if isinstance(policy, dict) else {}, where, (), meshconfig)
+    return _policy(policy if isinstance(policy, dict) else {}, where, (), meshconfig, inherited=False)
 
 
 def default_retries(meshconfig: MeshConfig) -> Retries:
@@ -241,6 +247,7 @@ def default_retries(meshconfig: MeshConfig) -> Retries:
     outcomes = [_by_default(candidate, meshconfig) for candidate in default.candidates or (default,)]
     why = "the mesh configurations of the input differ"
     return outcomes[0]._replace(
+        inherited=True,
         block=one_of([outcome.block for outcome in outcomes], why, Basis.ASSUMED),
         attempts=one_of([outcome.attempts for outcome in outcomes], why, Basis.ASSUMED),
         conditions=one_of([outcome.conditions for outcome in outcomes], why, Basis.ASSUMED),
@@ -250,10 +257,11 @@ def default_retries(meshconfig: MeshConfig) -> Retries:
 
 def _by_default(default: Effective[Any], meshconfig: MeshConfig) -> Retries:
     if isinstance(default.value, dict) and default.origin is not None:
-        return _policy(default.value, default.origin, (), meshconfig)
+        return _policy(default.value, default.origin, (), meshconfig, inherited=True)
     text = f"a route without retries gets Istio's {BUILT_IN_ATTEMPTS} default retries"
-    reason = Reason(text, None, Basis.DEFAULT)
+    reason = Reason(text, None, Basis.DECLARED if meshconfig.places else Basis.DEFAULT)
     return Retries(
+        True,
         Effective(False, (reason,)),
         Effective(BUILT_IN_ATTEMPTS, (reason,)),
         _built_in(meshconfig),
@@ -261,7 +269,9 @@ def _by_default(default: Effective[Any], meshconfig: MeshConfig) -> Retries:
     )
 
 
-def _policy(policy: Mapping[str, Any], where: Location, context: tuple[Reason, ...], meshconfig: MeshConfig) -> Retries:
+def _policy(
+    policy: Mapping[str, Any], where: Location, context: tuple[Reason, ...], meshconfig: MeshConfig, *, inherited: bool
+) -> Retries:
     document, path = where.document, where.path
 
     def at(name: str) -> Location:
@@ -278,6 +288,7 @@ def _policy(policy: Mapping[str, Any], where: Location, context: tuple[Reason, .
         per_try = Effective(UNKNOWN if length is None else length or None, (*context, reason))
     others, backoff = policy.get("retryIgnorePreviousHosts"), policy.get("backoff")
     return Retries(
+        inherited,
         block,
         attempts,
         conditions,

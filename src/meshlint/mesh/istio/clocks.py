@@ -1,0 +1,40 @@
+"""The clocks of an object that admission wants to run a millisecond or more (semantics §2.6, §3.4).
+
+Mirrors `agent/validation.go ValidateDuration` and its callers, which the rules of the CRDs repeat.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ...resource.resource import Resource
+from ...source.document import Path
+
+_POOL: tuple[Path, ...] = (("http", "idleTimeout"), ("tcp", "connectTimeout"), ("tcp", "maxConnectionDuration"))
+_TCP_IDLE: Path = ("tcp", "idleTimeout")
+"""May be zero, which is none, since Istio 1.26."""
+
+
+def never_zero(resource: Resource, version: tuple[int, int]) -> Iterator[Path]:
+    """Where a VirtualService, DestinationRule or Sidecar may have a clock that must not be zero."""
+    if resource.kind == "VirtualService":
+        for index in range(len(resource.items("spec", "http"))):
+            yield ("spec", "http", index, "timeout")
+            yield ("spec", "http", index, "retries", "perTryTimeout")
+    for pool in _connection_pools(resource):
+        for clock in _POOL if version >= (1, 26) else (*_POOL, _TCP_IDLE):
+            yield (*pool, *clock)
+
+
+def _connection_pools(resource: Resource) -> Iterator[Path]:
+    if resource.kind == "Sidecar":
+        yield ("spec", "inboundConnectionPool")
+        for index in range(len(resource.items("spec", "ingress"))):
+            yield ("spec", "ingress", index, "connectionPool")
+    if resource.kind == "DestinationRule":
+        subsets = range(len(resource.items("spec", "subsets")))
+        for owner in (("spec",), *(("spec", "subsets", index) for index in subsets)):
+            policy = (*owner, "trafficPolicy")
+            yield (*policy, "connectionPool")
+            for index in range(len(resource.items(*policy, "portLevelSettings"))):
+                yield (*policy, "portLevelSettings", index, "connectionPool")
