@@ -11,21 +11,31 @@ from meshes import WHOLE, manifests, name
 from program import meshlint
 
 FIXTURES = Path(__file__).parent / "fixtures"
-ELEVEN = {
+TOLD_TWICE = {
     "authorization-policy-does-not-restrict-egress",
+    "default-retries-on-generation-route",
     "destinationrule-policy-dropped-in-merge",
     "egress-unrestricted",
     "mtls-disabled-on-port",
     "path-wildcard-matched-literally",
+    "per-try-timeout-is-not-retried",
+    "per-try-timeout-shorter-than-first-token",
     "port-accepts-plaintext",
     "port-mtls-without-selector",
     "retries-outlast-timeout",
+    "retry-conditions-never-match",
     "retry-on-generation-route",
+    "rewrite-leaves-double-slash",
     "timeout-cuts-streaming-response",
+    "uri-wildcard-matched-literally",
     "virtualservice-shadowed-by-another",
+    "virtualservice-without-catch-all",
+    "zero-timeout-does-not-disable",
 }
 
-_EXPECT = re.compile(r"# expect: (?P<rule>[a-z0-9-]+)(?P<axes>(?: (?:error|warning|info|high|medium|low))*)$")
+_EXPECT = re.compile(
+    r"# expect: (?P<rule>[a-z0-9-]+)(?P<axes>(?: (?:error|warning|info|high|medium|low))*)(?= # expect|$)"
+)
 
 Found = dict[tuple[str, int, str], set[str]]
 """File, line and rule; with it severity and confidence, as far as they are told."""
@@ -35,7 +45,7 @@ def expected(mesh: Path) -> Found:
     found: Found = {}
     for file in manifests(mesh):
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
-            if match := _EXPECT.search(line):
+            for match in _EXPECT.finditer(line):
                 found[file.relative_to(mesh).as_posix(), number, match["rule"]] = set(match["axes"].split())
     return found
 
@@ -58,7 +68,7 @@ def test_an_auditor_is_told_exactly_what_is_expected(mesh: Path) -> None:
 
 def test_every_rule_has_two_findings_to_make() -> None:
     rules = [rule for _, _, rule in expected(FIXTURES / "llm-platform")]
-    assert {rule for rule in rules if rules.count(rule) >= 2} == ELEVEN
+    assert {rule for rule in rules if rules.count(rule) >= 2} == TOLD_TWICE
 
 
 def test_a_clean_platform_is_silent() -> None:

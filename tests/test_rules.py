@@ -252,6 +252,94 @@ MESSAGES = [
         "rest are cut short or never start.",
     ),
     (
+        "retries/retry_conditions_never_match/examples/bad_grpc_words.yaml:15",
+        "shop/search http[0] never retries: `unavailable,resource-exhausted` names only gRPC statuses, which no answer over "
+        "plain HTTP has, and it replaces the default conditions, so not even a failed connection is retried.",
+    ),
+    (
+        "retries/retry_conditions_never_match/examples/bad_impossible_words.yaml:18",
+        "shop/cart http[0] never retries: `retriable-status-codes` names only conditions that cannot occur, and it replaces "
+        "the default conditions, so not even a failed connection is retried.",
+    ),
+    (
+        "retries/per_try_timeout_is_not_retried/examples/bad_conditions.yaml:19",
+        "shop/cart http[0] really times out after 2s, not 10s: a slow try is answered with 504 and the default retryOn does "
+        "not retry it.",
+    ),
+    (
+        "retries/per_try_timeout_is_not_retried/examples/bad_conditions.yaml:36",
+        "shop/cart http[2] really times out after 0.5s, although it has no timeout: a slow try is answered with 504 and "
+        "`reset-before-request` does not retry it.",
+    ),
+    (
+        "retries/per_try_timeout_is_not_retried/examples/bad_unknown_timeout.yaml:16",
+        "shop/cart http[0] really times out after 2s, whatever its timeout is: a slow try is answered with 504 and the "
+        "default retryOn does not retry it.",
+    ),
+    (
+        "retries/default_retries_on_generation_route/examples/bad_built_in.yaml:10",
+        "ai-inference/llama http[0] has no retries block, and Istio then retries up to 2 times on connect-failure and "
+        "refused-stream.",
+    ),
+    (
+        "retries/default_retries_on_generation_route/examples/bad_mesh_settings.yaml:19",
+        "ai-inference/assistant http[0] has no retries block, and Istio then retries up to 2 times on connect-failure, "
+        "refused-stream, unavailable and cancelled.",
+    ),
+    (
+        "retries/default_retries_on_generation_route/examples/bad_mesh_default.yaml:36",
+        "ai-inference/llama http[0] has no retries block, and Istio then retries once on connect-failure.",
+    ),
+    (
+        "timeouts/zero_timeout_does_not_disable/examples/bad_virtualservice.yaml:13",
+        "`0s` here does not mean no timeout: VirtualService ai-inference/llama is rejected at admission, so nothing in it "
+        "takes effect.",
+    ),
+    (
+        "timeouts/per_try_timeout_shorter_than_first_token/examples/bad_generation_paths.yaml:20",
+        "ai-inference/llama http[0] (chat) gives up a try after 45s without a first byte: a queued or non-streaming "
+        "generation is abandoned and sent again while the model still works on it.",
+    ),
+    (
+        "timeouts/per_try_timeout_shorter_than_first_token/examples/bad_backend.yaml:16",
+        "ai-inference/assistant http[0] gives up a try after 10s without a first byte: a queued or non-streaming generation "
+        "is abandoned with 504.",
+    ),
+    (
+        "routing/uri_wildcard_matched_literally/examples/bad_nobody_takes_them.yaml:19",
+        "edge/models http[1] matches only paths with a literal asterisk in `/v2/models/*/infer`; requests to "
+        "/v2/models/…/infer get 404.",
+    ),
+    (
+        "routing/uri_wildcard_matched_literally/examples/bad_others_take_them.yaml:20",
+        "shop/shop http[1] (beta) matches only paths with a literal asterisk in `/cart*`; requests to /cart… go to "
+        "shop/shop http[2] (cart).",
+    ),
+    (
+        "routing/uri_wildcard_matched_literally/examples/bad_perhaps_others.yaml:13",
+        "edge/docs http[0] matches only paths with a literal asterisk in `/docs/*`; requests to /docs/… go past it.",
+    ),
+    (
+        "routing/uri_wildcard_matched_literally/examples/bad_perhaps_others.yaml:31",
+        "edge/blog http[0] matches only paths with a literal asterisk in `/posts/*`; requests to /posts/… go past it.",
+    ),
+    (
+        "routing/rewrite_leaves_double_slash/examples/bad_prefixes.yaml:18",
+        "edge/console http[0] (app) rewrites /app/… and /console/… to //…, so the server receives a path with a double "
+        "slash.",
+    ),
+    (
+        "routing/virtualservice_without_catch_all/examples/bad_paths.yaml:11",
+        "In-mesh requests to llama.ai-inference.svc.cluster.local that match none of /v1/chat/completions, /health and "
+        "header x-team get 404 from the caller's proxy, including metrics and model-list calls; they do not fall through to "
+        "the service.",
+    ),
+    (
+        "routing/virtualservice_without_catch_all/examples/bad_some_callers.yaml:9",
+        "In-mesh requests to guard.shop.svc.cluster.local from callers with app=console that match none of /admin get 404 "
+        "from the caller's proxy, including health and metrics calls; they do not fall through to the service.",
+    ),
+    (
         "timeouts/timeout_cuts_streaming_response/examples/bad_longer_minimum/routes.yaml:16",
         "ai-inference/llama http[0] leads to a generating model, and the proxy cuts every response after 300s, also in "
         "the middle of a stream; the accepted minimum (option min) is 10m.",

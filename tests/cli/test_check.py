@@ -48,6 +48,8 @@ spec:
       route: [{destination: {host: llm}}]
       timeout: 5s
       retries: {attempts: 0}
+    - route: [{destination: {host: llm}}]
+      retries: {attempts: 0}
 """
 
 

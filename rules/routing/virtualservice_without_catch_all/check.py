@@ -1,0 +1,45 @@
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from meshlint.mesh.effective import Reason
+from meshlint.mesh.istio.claims import UNCONDITIONAL, condition_of, is_generated
+from meshlint.mesh.istio.matches import described, may_take
+from meshlint.mesh.mesh import Mesh
+from meshlint.mesh.subjects import Host
+from meshlint.rule.rule import Problem
+
+PROBES = {
+    "health": ("/health", "/healthz", "/ping", "/ready", "/v2/health/ready"),
+    "metrics": ("/metrics",),
+    "model-list": ("/v1/models",),
+}
+
+
+def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
+    if not mesh.routes_calls_of(host.name):
+        return
+    complete = [c for c in host.claims if mesh.routes_of(c.resource) and not mesh.gaps(c.resource)]
+    for claim in host.claims:
+        gaps = mesh.gaps(claim.resource)
+        if not gaps or is_generated(claim.resource) or (complete and mesh.merges_claims):
+            continue
+        own = [match for route in mesh.routes_of(claim.resource) if route.mesh for match, _ in route.matches]
+        everybody = UNCONDITIONAL in gaps
+        matches = [m for m in own if everybody or any(condition_of(m).holds_under(gap) for gap in gaps)]
+        yield Problem(
+            claim.resource.at("spec", "http"),
+            related=[Reason(f"{c.resource} has a catch-all, but is not merged with it", c.location) for c in complete],
+            host=host,
+            where="" if everybody else f" {' or '.join(map(str, gaps))}",
+            matches=[described(match) for match in matches],
+            including=_including(host, matches, mesh),
+        )
+
+
+def _including(host: Host, matches: Sequence[Mapping[str, Any]], mesh: Mesh) -> str:
+    """The calls that every mesh has, without headers of their own, and that no match may take."""
+    plain = [match for match in matches if not match.get("headers") and not match.get("queryParams")]
+    names = [name for name, paths in PROBES.items() if not any(may_take(m, path) for m in plain for path in paths)]
+    if "model-list" in names and not mesh.workloads.inference_of(host.name):
+        names.remove("model-list")
+    return f", including {' and '.join(filter(None, [', '.join(names[:-1]), *names[-1:]]))} calls" if names else ""
