@@ -12,7 +12,7 @@ def gaps(http: str, more: str = "") -> list[str]:
     rules = "".join(f"    {line}\n" for line in http.strip().splitlines())
     mesh = mesh_of(f"VirtualService shop/cart\nspec:\n  hosts: [cart]\n  http:\n{rules}{more}")
     (host,) = [host for host in mesh.hosts if host.name == "cart.shop.svc.cluster.local"]
-    return [str(gap) for gap in mesh.gaps(host.claims[0].resource)]
+    return [str(gap) for gap in mesh.unmatched.gaps(host.claims[0].resource)]
 
 
 TO_CART = "route: [{destination: {host: cart}}]"
@@ -84,7 +84,7 @@ spec:
       route: [{destination: {host: cart}}]
 """
     mesh = mesh_of(text)
-    assert [str(gap) for gap in mesh.gaps(mesh.hosts[0].claims[0].resource)] == [""]
+    assert [str(gap) for gap in mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource)] == [""]
 
 
 def test_a_delegate_that_contradicts_its_root_takes_nothing() -> None:
@@ -105,7 +105,22 @@ spec:
 def test_a_virtual_service_that_nobody_sees_has_no_gap() -> None:
     text = f"VirtualService shop/cart\nspec: {{hosts: [cart], exportTo: ['~'], http: [{{match: [{{uri: {{prefix: /a}}}}], {TO_CART}}}]}}"
     mesh = mesh_of(text)
-    assert list(mesh.gaps(mesh.hosts[0].claims[0].resource)) == []
+    assert mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource) == []
+    assert not mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource)
+
+
+@pytest.mark.parametrize(
+    "http, everything",
+    [
+        ("[{route: [{destination: {host: cart}}]}]", True),
+        ("[{match: [{uri: {prefix: /a}}], route: [{destination: {host: cart}}]}]", False),
+        ("[{match: [{uri: {prefix: /a}}], redirect: {uri: /b}}]", False),
+        ("[]", False),
+    ],
+)
+def test_what_takes_everything(http: str, everything: bool) -> None:
+    mesh = mesh_of(f"VirtualService shop/cart\nspec: {{hosts: [cart], http: {http}}}")
+    assert mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource) is everything
 
 
 SERVICE = "Service shop/cart\nspec:\n  ports: [{{name: {}, port: 7000}}]\n"
@@ -128,4 +143,4 @@ ROUTED = {
 @pytest.mark.parametrize("text, host, routed", ROUTED.values(), ids=ROUTED)
 def test_for_which_hosts_http_routes_act(text: str, host: str, routed: bool) -> None:
     """Semantics §2.1: http rules need a port that is HTTP or sniffed."""
-    assert mesh_of(text).routes_calls_of(host) is routed
+    assert mesh_of(text).unmatched.concerns(host) is routed

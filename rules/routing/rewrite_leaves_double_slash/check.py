@@ -25,7 +25,7 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
         if not isinstance(prefix, str) or prefix.endswith("/"):
             continue
         below = {**match, "uri": {"prefix": f"{prefix}/"}}
-        earlier = takewhile(lambda other: other is not route, mesh.routes_of(route.root))
+        earlier = takewhile(lambda other: other is not route, mesh.siblings.of(route.root))
         if any(covers(own, below) for own, _ in route.matches[:index]) or any(takes(other, below) for other in earlier):
             continue
         yield Problem(

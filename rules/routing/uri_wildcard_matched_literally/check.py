@@ -16,7 +16,7 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
         for value in (get(match, "uri", "exact"), get(match, "uri", "prefix")):
             if isinstance(value, str) and "*" in value:
                 meant = "/" + re.sub(r"\*+", "…", value).lstrip("/")
-                others = [other for other in mesh.rivals(route) if may_get(other, meant)]
+                others = [other for other in mesh.siblings.rivals(route) if may_get(other, meant)]
                 fate, verb = _fate(route, {**match, "uri": {"exact": meant}}, others)
                 yield Problem(
                     path_of(where),

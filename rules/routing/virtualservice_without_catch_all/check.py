@@ -16,14 +16,14 @@ PROBES = {
 
 
 def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
-    if not mesh.routes_calls_of(host.name):
+    if not mesh.unmatched.concerns(host.name):
         return
-    complete = [c for c in host.claims if mesh.routes_of(c.resource) and not mesh.gaps(c.resource)]
+    complete = [claim for claim in host.claims if mesh.unmatched.takes_everything(claim.resource)]
     for claim in host.claims:
-        gaps = mesh.gaps(claim.resource)
+        gaps = mesh.unmatched.gaps(claim.resource)
         if not gaps or is_generated(claim.resource) or (complete and mesh.merges_claims):
             continue
-        own = [match for route in mesh.routes_of(claim.resource) if route.mesh for match, _ in route.matches]
+        own = [match for route in mesh.siblings.of(claim.resource) if route.mesh for match, _ in route.matches]
         everybody = UNCONDITIONAL in gaps
         matches = [m for m in own if everybody or any(condition_of(m).holds_under(gap) for gap in gaps)]
         yield Problem(

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..resource.inventory import Inventory
-from ..resource.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
-from ..resource.match import matches, more_specific, service_ports, split_service_host, subset_of
+from ..resource.match import matches, more_specific, subset_of
 from ..resource.resource import Resource, required
 from ..source.document import Location
 from .backends import BackendsOfHosts
 from .effective import Effective
 from .exposure import Exposure
-from .istio import generation, unmatched
+from .istio import generation
 from .istio import routes as http
-from .istio.claims import Claims, Condition
+from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.external import ExternalHosts, Names, hosts_of, is_external
+from .istio.external import ExternalHosts
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
 from .istio.ports import Ports
+from .istio.siblings import Siblings
+from .istio.unmatched import Unmatched
 from .istio.visibility import Visibility
 from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
 from .workloads import Workloads
@@ -79,24 +79,13 @@ class Mesh:
         protocols = generation.Protocols(self.inventory, self._rules, self.domain)
         return [self._route(rule, protocols) for rule in self._rules]
 
-    def routes_of(self, virtual_service: Resource) -> Sequence[Route]:
-        """The http routes of a VirtualService, in order and with those of its delegates."""
-        return self._routes_by_root.get(id(virtual_service), ())
+    @cached_property
+    def siblings(self) -> Siblings:
+        return Siblings(self.routes)
 
-    def rivals(self, route: Route) -> Iterator[Route]:
-        """The routes that may get what a route does not take: of its VirtualService in order, then, since gateways merge
-        those of a host, of others on gateways."""
-        yield from self.routes_of(route.root)
-        if route.gateway:
-            names = dict.fromkeys(name for host in route.hosts for name in self._gateway_hosts.meeting(host))
-            others = {id(o): o for name in names for o in self._gateway_routes[name] if o.root is not route.root}
-            yield from others.values()
-
-    def gaps(self, virtual_service: Resource) -> Sequence[Condition]:
-        """The conditions under which sidecars get http routes of a VirtualService, but none that takes every request."""
-        if not self._visibility.export_to(virtual_service, VIRTUAL_SERVICE):
-            return ()
-        return unmatched.gaps(self._rules_by_root.get(id(virtual_service), ()))
+    @cached_property
+    def unmatched(self) -> Unmatched:
+        return Unmatched(self.inventory, self._visibility, self._rules, self.domain)
 
     @cached_property
     def ports(self) -> Sequence[Port]:
@@ -166,46 +155,6 @@ class Mesh:
         normal = self.meshconfig.value("pathNormalization", "normalization").holds(lambda mode: mode in _MERGES_SLASHES)
         servers = [workload for target in route.destinations for workload in self.workloads.behind(target.host)]
         return bool(normal) and not any(w.data_plane.value in _WITHOUT_ENVOY for w in servers)
-
-    def routes_calls_of(self, host: str) -> bool:
-        """Whether a host is of the mesh and has a port for which http routes act; a Service not in the input may have one."""
-        service = split_service_host(host, self.domain)
-        known = self.inventory.find(SERVICE, service[1], service[0]) if service else None
-        if known:
-            return any(unmatched.is_routed(port) for port in service_ports(known))
-        return host.endswith(f".svc.{self.domain}") or host in self._internal_hosts
-
-    @cached_property
-    def _internal_hosts(self) -> frozenset[str]:
-        """The hosts that ServiceEntries add to the mesh itself."""
-        entries = (entry for entry in self.inventory.all(SERVICE_ENTRY) if not is_external(entry))
-        return frozenset(host for entry in entries for host, _ in hosts_of(entry))
-
-    @cached_property
-    def _rules_by_root(self) -> Mapping[int, Sequence[http.Rule]]:
-        found: dict[int, list[http.Rule]] = defaultdict(list)
-        for rule in self._rules:
-            found[id(rule.root)].append(rule)
-        return found
-
-    @cached_property
-    def _gateway_routes(self) -> Mapping[str, Sequence[Route]]:
-        found: dict[str, list[Route]] = defaultdict(list)
-        for route in self.routes:
-            for host in route.hosts if route.gateway else ():
-                found[host].append(route)
-        return found
-
-    @cached_property
-    def _gateway_hosts(self) -> Names:
-        return Names(self._gateway_routes)
-
-    @cached_property
-    def _routes_by_root(self) -> Mapping[int, Sequence[Route]]:
-        found: dict[int, list[Route]] = defaultdict(list)
-        for route in self.routes:
-            found[id(route.root)].append(route)
-        return found
 
     @cached_property
     def _wildcards(self) -> Sequence[Host]:

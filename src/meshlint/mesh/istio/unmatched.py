@@ -5,33 +5,67 @@ Mirrors `core/route/route.go BuildHTTPRoutesForVirtualService` and `sourceMatchH
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
 
-from ...resource.match import ServicePort
+from ...resource.inventory import Inventory
+from ...resource.kinds import SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
+from ...resource.match import service_ports, split_service_host
+from ...resource.resource import Resource
 from ..effective import Basis
 from .claims import UNCONDITIONAL, Condition, condition_of, is_for_mesh
+from .external import hosts_of, is_external
 from .matches import takes_everything
 from .routes import Rule
+from .visibility import Visibility
 
 _ROUTED = {None, "http", "http2", "http_proxy", "grpc", "grpc-web"}
+"""Protocols of Service ports for which http rules act, None = found out by the proxy (semantics §2.1)."""
 
 
-def is_routed(port: ServicePort) -> bool:
-    """Whether http rules act for calls of a port: it is HTTP, or its protocol is found out (semantics §2.1)."""
-    return port.protocol in _ROUTED
+class Unmatched:
+    """What the VirtualServices of a mesh leave without a route."""
 
+    def __init__(self, inventory: Inventory, visibility: Visibility, rules: Iterable[Rule], domain: str) -> None:
+        self._inventory = inventory
+        self._visibility = visibility
+        self._domain = domain
+        self._rules: dict[int, list[Rule]] = defaultdict(list)
+        for rule in rules:
+            self._rules[id(rule.root)].append(rule)
+        internal = (entry for entry in inventory.all(SERVICE_ENTRY) if not is_external(entry))
+        self._internal = frozenset(host for entry in internal for host, _ in hosts_of(entry))
 
-def gaps(rules: Sequence[Rule]) -> list[Condition]:
-    """The conditions under which sidecars get rules of one VirtualService, but none that takes every request.
+    def concerns(self, host: str) -> bool:
+        """Whether a host is of the mesh and has a port for which http rules act; a Service not in the input may have one."""
+        service = split_service_host(host, self._domain)
+        known = self._inventory.find(SERVICE, service[1], service[0]) if service else None
+        if known:
+            return any(port.protocol in _ROUTED for port in service_ports(known))
+        return host.endswith(f".svc.{self._domain}") or host in self._internal
 
-    Where all rules redirect there is none: nobody was to get through.
-    """
-    if all(rule.field("redirect") for rule in rules):
-        return []
-    taken = list(_taken(rules))
-    catch_alls = [condition for condition, everything in taken if everything]
-    conditions = dict.fromkeys(condition for condition, _ in taken)
-    return [c for c in conditions if not any(catch_all.holds_under(c) for catch_all in catch_alls)]
+    def gaps(self, virtual_service: Resource) -> list[Condition]:
+        """The conditions under which sidecars get http rules of a VirtualService, but none that takes every request.
+
+        Where all rules redirect there is none: nobody was to get through.
+        """
+        rules = self._seen(virtual_service)
+        if all(rule.field("redirect") for rule in rules):
+            return []
+        taken = list(_taken(rules))
+        catch_alls = [condition for condition, everything in taken if everything]
+        conditions = dict.fromkeys(condition for condition, _ in taken)
+        return [c for c in conditions if not any(catch_all.holds_under(c) for catch_all in catch_alls)]
+
+    def takes_everything(self, virtual_service: Resource) -> bool:
+        """Whether no request of any sidecar that gets http rules of a VirtualService is left without a route."""
+        is_some = any(everything for _, everything in _taken(self._seen(virtual_service)))
+        return is_some and not self.gaps(virtual_service)
+
+    def _seen(self, virtual_service: Resource) -> Sequence[Rule]:
+        """The http rules of a VirtualService, if any client sees it."""
+        exported = self._visibility.export_to(virtual_service, VIRTUAL_SERVICE)
+        return self._rules.get(id(virtual_service), ()) if exported else ()
 
 
 def _taken(rules: Sequence[Rule]) -> Iterator[tuple[Condition, bool]]:
