@@ -5,6 +5,7 @@ from meshlint.mesh.istio.retries import can_fire, replays
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Answer, Route
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
@@ -19,11 +20,13 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
     policy = route.retries.block
     silent = [Reason("meshConfig leaves defaultHttpRetryPolicy out", place) for place in mesh.meshconfig.places]
     spoken = [protocol.value for protocol in route.protocol.candidates or (route.protocol,)]
+    place = route.resource.at(*route.path, "retries")
     yield Problem(
-        route.resource.at(*route.path, "retries"),
+        place,
         related=[*([policy] if policy.origin else silent), route.generation],
         rests_on=[attempts, route.generation],
         missing=None if attempts.origin or silent else "the mesh settings (ConfigMap istio)",
+        fix=[Put(place, {"attempts": 0})],
         route=route,
         times="once" if attempts.value == 1 else f"up to {attempts.value} times",
         conditions=[w for w in conditions.value if any(can_fire(w, conditions.value, protocol) for protocol in spoken)],

@@ -5,6 +5,7 @@ from meshlint.mesh.istio.retries import clock_of_a_try, retries_a_timeout
 from meshlint.mesh.subjects import Route
 from meshlint.resource.match import duration_text
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Remove
 
 
 def check(route: Route) -> Iterator[Problem]:
@@ -16,6 +17,7 @@ def check(route: Route) -> Iterator[Problem]:
         clock,
         related=[conditions, route.timeout],
         rests_on=[conditions, route.timeout],
+        fix=[Remove(clock.origin)] if clock.origin else (),
         route=route,
         per_try=duration_text(clock.value),
         instead=_instead(timeout),

@@ -4,6 +4,7 @@ from meshlint.mesh.effective import Unknown
 from meshlint.mesh.istio.retries import can_fire, reads_grpc_status
 from meshlint.mesh.subjects import Route
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(route: Route) -> Iterator[Problem]:
@@ -23,6 +24,7 @@ def check(route: Route) -> Iterator[Problem]:
         conditions,
         related=[spoken[0]] if statuses else (),
         rests_on=[attempts, spoken[0]],
+        fix=[Put(conditions.origin, "connect-failure,refused-stream")],
         route=route,
         retry_on=",".join(words),
         inert="gRPC statuses, which no answer over plain HTTP has"

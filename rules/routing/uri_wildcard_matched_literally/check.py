@@ -9,18 +9,22 @@ from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Route
 from meshlint.resource.resource import get
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 
 def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
     for match, where in route.matches:
-        for value in (get(match, "uri", "exact"), get(match, "uri", "prefix")):
+        for form in ("exact", "prefix"):
+            value = get(match, "uri", form)
             if isinstance(value, str) and "*" in value:
                 meant = "/" + re.sub(r"\*+", "…", value).lstrip("/")
                 others = [other for other in mesh.siblings.rivals(route) if may_get(other, meant)]
+                place, cut = path_of(where), value.rstrip("*")
                 fate, verb = _fate(route, {**match, "uri": {"exact": meant}}, others)
                 yield Problem(
-                    path_of(where),
+                    place,
                     related=[Reason(f"{other} {verb} them", other.location) for other in others[:1]],
+                    fix=[Put(place, cut)] if form == "prefix" and cut and "*" not in cut else (),
                     route=route,
                     value=value,
                     meant=meant,

@@ -6,6 +6,7 @@ from meshlint.mesh.istio.retries import clock_of_a_try, retries_a_timeout
 from meshlint.mesh.subjects import Answer, Route
 from meshlint.resource.match import duration_ms, duration_text
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Remove
 
 
 def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -19,6 +20,7 @@ def check(route: Route, options: Mapping[str, Any]) -> Iterator[Problem]:
         clock,
         related=[route.timeout, route.retries.conditions, route.generation],
         rests_on=[route.timeout, route.generation],
+        fix=[Remove(clock.origin)] if clock.origin else (),
         missing=None if certain else "the workloads behind the route, or a label meshlint.io/inference",
         route=route,
         per_try=duration_text(clock.value),

@@ -5,10 +5,17 @@ from meshlint.mesh.mesh import Mesh
 from meshlint.resource.match import is_below_a_millisecond
 from meshlint.resource.resource import Resource
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Remove
 
 
 def check(resource: Resource, mesh: Mesh) -> Iterator[Problem]:
     for path in never_zero(resource, mesh.istio_version):
         value = resource.get(*path)
         if is_below_a_millisecond(value):
-            yield Problem(resource.at(*path), value=value, resource=resource)
+            place = resource.at(*path)
+            yield Problem(
+                place,
+                fix=[Remove(place, prune=resource.kind != "VirtualService")],
+                value=value,
+                resource=resource,
+            )
