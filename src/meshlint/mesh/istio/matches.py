@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from ...resource.resource import get
+from ...resource.resource import each, get
 from ..subjects import Route
 
 Match = Mapping[str, Any]
@@ -41,8 +41,8 @@ def covers(one: Match, other: Match) -> bool:
     asked = dict(_asks(other))
     if any(asked.get(condition) != value for condition, value in _asks(one)):
         return False
-    gateways = one.get("gateways")
-    if gateways and not (other.get("gateways") and set(other["gateways"]) <= set(gateways)):
+    gateways, narrowed = each(one, "gateways"), each(other, "gateways")
+    if gateways and not (narrowed and all(name in gateways for name in narrowed)):
         return False
     return _takes_every_path(one) or _covers_path(one, other)
 
