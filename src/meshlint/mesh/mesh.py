@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from ..config import Settings
 from ..resource.inventory import Inventory
+from ..resource.kinds import SERVICE, SERVICE_ENTRY
 from ..resource.match import matches, more_specific, subset_of
 from ..resource.resource import Resource, required
 from ..source.document import Location
@@ -18,7 +19,7 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.external import ExternalHosts
+from .istio.external import ExternalHosts, hosts_of
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
