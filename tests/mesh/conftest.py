@@ -21,7 +21,7 @@ from meshlint.source.document import Location, SourceFile
 MARK = "# <-"
 
 _VERSIONS: Mapping[str, str] = {
-    **dict.fromkeys(["Namespace", "Service", "ConfigMap", "Pod"], "v1"),
+    **dict.fromkeys(["Namespace", "Node", "Service", "ConfigMap", "Pod"], "v1"),
     **dict.fromkeys(["Deployment", "StatefulSet", "DaemonSet"], "apps/v1"),
     "Job": "batch/v1",
     **dict.fromkeys(
@@ -34,6 +34,7 @@ _VERSIONS: Mapping[str, str] = {
         ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"], "admissionregistration.k8s.io/v1"
     ),
     **dict.fromkeys(["ServiceMonitor", "PodMonitor"], "monitoring.coreos.com/v1"),
+    "ProxyConfig": "networking.istio.io/v1beta1",
     "Telemetry": "telemetry.istio.io/v1",
     "IstioOperator": "install.istio.io/v1alpha1",
     "APIService": "apiregistration.k8s.io/v1",

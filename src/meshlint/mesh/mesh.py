@@ -20,14 +20,20 @@ from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
 from .istio.external import ExternalHosts, hosts_of
+from .istio.headers import TrustedHeaders
+from .istio.hops import Hops
+from .istio.lifecycle import Lifecycles
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
 from .istio.ports import Ports
+from .istio.proxyconfig import ProxyConfigs
 from .istio.siblings import Siblings
+from .istio.telemetry import Telemetries
 from .istio.unmatched import Unmatched
 from .istio.visibility import Visibility
 from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
+from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
 if TYPE_CHECKING:
@@ -87,6 +93,31 @@ class Mesh:
     @cached_property
     def unmatched(self) -> Unmatched:
         return Unmatched(self.inventory, self._visibility, self._rules, self.domain)
+
+    @cached_property
+    def hops(self) -> Hops:
+        return Hops(self.inventory, self.workloads, self.destination_rules, self._rules, self.routes)
+
+    @cached_property
+    def trusted_headers(self) -> TrustedHeaders:
+        return TrustedHeaders(self.inventory, self.hops, self.meshconfig.root_namespace)
+
+    @cached_property
+    def _proxy_configs(self) -> ProxyConfigs:
+        return ProxyConfigs(self.inventory, self.meshconfig)
+
+    @cached_property
+    def lifecycles(self) -> Lifecycles:
+        return Lifecycles(self.inventory, self.settings, self.meshconfig, self._proxy_configs)
+
+    @cached_property
+    def telemetries(self) -> Telemetries:
+        return Telemetries(self.inventory, self.meshconfig, self.workloads, self._proxy_configs, self.settings.closed)
+
+    @cached_property
+    def unsupplied(self) -> Sequence[Unsupplied]:
+        """What policies name although no workload and no Service of its namespace is in the input."""
+        return unsupplied(self.inventory, self._rules, self.meshconfig.root_namespace, self.domain)
 
     @cached_property
     def ports(self) -> Sequence[Port]:

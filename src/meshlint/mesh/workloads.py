@@ -77,6 +77,10 @@ class Workloads:
         pods = [self._by_pod[id(pod)] for pod in self._inventory.selecting(namespace, labels)]
         return pods + [w for w in self.in_namespace(namespace) if w.implied and matches(labels, w.labels)]
 
+    def everywhere(self, labels: Mapping[str, str]) -> list[Workload]:
+        """The workloads of the input that carry all these labels, in whatever namespace."""
+        return [self._by_pod[id(pod)] for pod in self._inventory.selecting(None, labels)]
+
     def behind(self, host: str) -> list[Workload]:
         """The workloads a host of the cluster leads to; empty for other hosts and for what is not in the input."""
         service = split_service_host(host, self._domain)

@@ -19,6 +19,7 @@ ISTIO_GATEWAY = GroupKind("networking.istio.io", "Gateway")
 SERVICE_ENTRY = GroupKind("networking.istio.io", "ServiceEntry")
 WORKLOAD_ENTRY = GroupKind("networking.istio.io", "WorkloadEntry")
 SIDECAR = GroupKind("networking.istio.io", "Sidecar")
+PROXY_CONFIG = GroupKind("networking.istio.io", "ProxyConfig")
 PEER_AUTHENTICATION = GroupKind("security.istio.io", "PeerAuthentication")
 AUTHORIZATION_POLICY = GroupKind("security.istio.io", "AuthorizationPolicy")
 REQUEST_AUTHENTICATION = GroupKind("security.istio.io", "RequestAuthentication")
@@ -26,12 +27,14 @@ TELEMETRY = GroupKind("telemetry.istio.io", "Telemetry")
 WASM_PLUGIN = GroupKind("extensions.istio.io", "WasmPlugin")
 ISTIO_OPERATOR = GroupKind("install.istio.io", "IstioOperator")
 
+GATEWAY = GroupKind("gateway.networking.k8s.io", "Gateway")
 GATEWAY_CLASS = GroupKind("gateway.networking.k8s.io", "GatewayClass")
 INFERENCE_POOL = GroupKind("inference.networking.k8s.io", "InferencePool")
 INFERENCE_POOL_ALPHA = GroupKind("inference.networking.x-k8s.io", "InferencePool")
 INFERENCE_POOLS = (INFERENCE_POOL, INFERENCE_POOL_ALPHA)
 
 NAMESPACE = GroupKind("", "Namespace")
+NODE = GroupKind("", "Node")
 SERVICE = GroupKind("", "Service")
 ENDPOINT_SLICE = GroupKind("discovery.k8s.io", "EndpointSlice")
 NODE = GroupKind("", "Node")
@@ -116,6 +119,7 @@ _CLUSTER_SCOPED = frozenset(
 
 _AROUND_THE_MESH = POD_OWNERS | {
     NAMESPACE,
+    NODE,
     SERVICE,
     ENDPOINT_SLICE,
     NODE,

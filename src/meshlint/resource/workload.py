@@ -12,8 +12,9 @@ from .resource import Resource, get, strings
 class PodTemplate(NamedTuple):
     """The pods of one template: what they carry and what they run.
 
-    `path` leads to the mapping of `resource` whose `metadata` and `spec` become the pod's. `labels` and `annotations`
-    include those that the owner's controller is known to add. `replicas` is None where the input does not tell.
+    `path` leads to the mapping of `resource` whose `metadata` and `spec` become the pod's, `spec_path` to what becomes its
+    spec. `labels` and `annotations` include those that the owner's controller is known to add. `replicas` is None where
+    the input does not tell.
     """
 
     resource: Resource
@@ -25,6 +26,7 @@ class PodTemplate(NamedTuple):
     spec: Mapping[str, Any]
     replicas: int | None
     container_paths: tuple[Path, ...]
+    spec_path: Path
 
     def containers(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Init containers and containers, each with its path in the resource."""
@@ -194,9 +196,12 @@ def _template(
     if isinstance(spec, dict):
         labels = {**strings(resource.get(*path, "metadata", "labels")), **(added or {})}
         annotations = strings(resource.get(*path, "metadata", "annotations"))
-        containers = tuple(_containers(spec, (*path, "spec")))
+        within: Path = (*path, "spec")
+        containers = tuple(_containers(spec, within))
         name = resource.name + suffix
-        yield PodTemplate(resource, path, resource.namespace, name, labels, annotations, spec, replicas, containers)
+        yield PodTemplate(
+            resource, path, resource.namespace, name, labels, annotations, spec, replicas, containers, within
+        )
 
 
 def _inline(
@@ -209,7 +214,7 @@ def _inline(
         annotations = {**resource.annotations, **strings(spec.get("annotations"))}
         containers = (*_containers(spec, path), *_servers(spec, path))
         name = resource.name + suffix
-        yield PodTemplate(resource, (), resource.namespace, name, labels, annotations, spec, replicas, containers)
+        yield PodTemplate(resource, (), resource.namespace, name, labels, annotations, spec, replicas, containers, path)
 
 
 def _containers(spec: Mapping[str, Any], path: Path) -> Iterator[Path]:

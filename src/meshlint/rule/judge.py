@@ -83,6 +83,7 @@ def _subjects(rule: Rule, mesh: Mesh) -> Iterable[Any]:
         Egress: lambda: mesh.egress,
         Workload: lambda: mesh.workloads.all,
         Resource: lambda: _resources(rule.info.kinds, mesh),
+        Mesh: lambda: (mesh,),
     }
     return questions[rule.subject]()
 

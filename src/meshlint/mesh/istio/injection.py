@@ -18,6 +18,8 @@ from .meshconfig import MeshConfig
 
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
+_OUTBOUND = "traffic.sidecar.istio.io/includeOutboundIPRanges"
+_EXCLUDED_OUTBOUND = "traffic.sidecar.istio.io/excludeOutboundPorts"
 IGNORED_NAMESPACES = {"kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
 
 
@@ -34,6 +36,14 @@ def data_plane(pod: PodTemplate, inventory: Inventory, meshconfig: MeshConfig) -
         return Effective(DataPlane.NONE, (Reason(f"Istio never injects into {pod.namespace}"),))
     labels = inventory.namespace_labels(pod.namespace)
     return _refused(pod, labels, inventory) or _asked(pod, labels or {}, inventory) or _silent(pod, labels, meshconfig)
+
+
+def captures_calls_to(pod: PodTemplate, port: int | None) -> bool:
+    """Whether calls of a pod to a port outside go through its proxy; annotations take ports and addresses out of its way."""
+    if pod.annotations.get(_OUTBOUND) == "":
+        return False
+    excluded = [part.strip() for part in pod.annotations.get(_EXCLUDED_OUTBOUND, "").split(",")]
+    return port is None or str(port) not in excluded
 
 
 def _written_in_the_pod(pod: PodTemplate) -> Effective[DataPlane] | None:

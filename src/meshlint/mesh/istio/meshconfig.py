@@ -4,7 +4,7 @@ Read from the ConfigMap `istio` (or `istio-REVISION`), which is what istiod itse
 from Helm values of the charts istiod and base (`pkg/config/mesh/mesh.go ApplyMeshConfig`: what is not said is a default).
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ...config import Settings
@@ -40,6 +40,7 @@ class MeshConfig:
     """The mesh settings of one input."""
 
     def __init__(self, inventory: Inventory, settings: Settings) -> None:
+        self._inventory = inventory
         self._settings = settings
         self.failures: list[Failure] = []
         self._sources = self._config_maps(inventory) or _operators(inventory) or _values(inventory)
@@ -84,7 +85,34 @@ class MeshConfig:
 
     def chart(self, *path: str) -> Any:
         """A value of the istiod chart outside meshConfig, from Helm values or an IstioOperator; None when not given."""
-        return next((found[0] for source in self._values if (found := source.get(path)) is not None), None)
+        found = self.chart_value(*path)
+        return found[0] if found else None
+
+    def chart_value(self, *path: str) -> tuple[Any, Location] | None:
+        """A value of the istiod chart outside meshConfig, with its place."""
+        return next((found for source in self._values if (found := source.get(path)) is not None), None)
+
+    def environment(self, name: str) -> tuple[str, Location] | None:
+        """A variable of istiod's environment: of its Deployment, else as an IstioOperator or the chart's values set it."""
+        for resource, path in self._environments():
+            for index, entry in enumerate(resource.items(*path)):
+                if get(entry, "name") == name and isinstance(value := get(entry, "value"), str):
+                    return value, resource.at(*path, index, "value")
+        found = self.chart_value("pilot", "env", name)
+        return (str(found[0]), found[1]) if found else None
+
+    def _environments(self) -> Iterator[tuple[Resource, Path]]:
+        for pod in self._inventory.pods_in(self.root_namespace):
+            if pod.name == "istiod" or pod.name.startswith("istiod-"):
+                yield from ((pod.resource, (*path, "env")) for path in pod.container_paths)
+        for operator in self._inventory.all(ISTIO_OPERATOR):
+            yield operator, ("spec", "components", "pilot", "k8s", "env")
+
+    @property
+    def profile(self) -> str | None:
+        """The installation profile that an IstioOperator or the chart's values name."""
+        named = (operator.get("spec", "profile") for operator in self._inventory.all(ISTIO_OPERATOR))
+        return next((name for name in (*named, self.chart("profile")) if isinstance(name, str)), None)
 
     @property
     def assumptions(self) -> list[str]:

@@ -80,7 +80,9 @@ def one_of(outcomes: Sequence[Effective[T]], why: str, basis: Basis = Basis.TIE)
     return Effective(first.value, (doubt, *first.because), tuple(distinct))
 
 
-def spread(base: Effective[S], step: Callable[[Effective[S]], Effective[T]], why: str) -> Effective[T]:
+def spread(
+    base: Effective[S], step: Callable[[Effective[S]], Effective[T]], why: str, basis: Basis = Basis.TIE
+) -> Effective[T]:
     """`step` applied to a value, or to each of its candidates."""
     if not base.candidates:
         return step(base)
@@ -88,4 +90,4 @@ def spread(base: Effective[S], step: Callable[[Effective[S]], Effective[T]], why
     for candidate in base.candidates:
         outcome = step(candidate)
         outcomes += outcome.candidates or (outcome,)
-    return one_of(outcomes, why)
+    return one_of(outcomes, why, basis)

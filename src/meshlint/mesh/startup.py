@@ -1,0 +1,114 @@
+"""What an application calls as it starts, as far as its manifest shows: model hubs, object stores, databases."""
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from ..resource.kinds import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DEPLOYMENT
+from ..resource.match import name_tokens
+from ..resource.resource import each, get
+from ..resource.workload import PodTemplate
+from ..source.document import Location, Path
+
+_MODEL = ("--model", "--model-id", "--model-path")
+_MODEL_VARIABLES = ("MODEL_ID", "HF_MODEL_ID")
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_STORE = re.compile(r"(?:s3|gs|hf)://[^\s\"']*")
+_DATABASE = re.compile(r"\b(postgres(?:ql)?|mysql|mongodb|rediss?|amqp)(?:\+\w+)?://[^\s\"']*")
+_DATABASES = {"database", "db", "postgres", "postgresql", "mysql", "mongo", "mongodb", "redis"}
+_PORTS = {"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mongodb": 27017, "redis": 6379, "rediss": 6379}
+_HTTPS = 443
+_FETCHING_FIRST = {INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DEPLOYMENT}
+
+
+class Call(NamedTuple):
+    """A call that an application makes as it starts: what shows it, and the port it goes to (None = not known)."""
+
+    shown_by: str
+    port: int | None
+    location: Location
+
+
+class _Word(NamedTuple):
+    """A word of a command line, or a variable with a literal value; `name` is the option or variable it belongs to."""
+
+    name: str
+    value: str
+    path: Path
+
+
+def calls(pod: PodTemplate) -> Iterator[Call]:
+    """The calls at start that the containers of a pod show; init containers are not looked at."""
+    for path, container in _applications(pod):
+        offline = is_offline(container)
+        for word in (*_arguments(container, path), *_variables(container, path)):
+            found = _call(word, offline)
+            if found:
+                yield Call(*found, pod.resource.at(*word.path))
+
+
+def loads_locally(pod: PodTemplate) -> bool:
+    """Whether the model that a pod serves is in its own file system: named as a path, fetched before by an init container
+    that the owner's controller adds, or its hub is switched off.
+    """
+    if pod.resource.group_kind in _FETCHING_FIRST:
+        return True
+    for path, container in _applications(pod):
+        words = [*_arguments(container, path), *_variables(container, path)]
+        named = [word.value for word in words if word.name in (*_MODEL, *_MODEL_VARIABLES)]
+        if is_offline(container) or any(value.startswith(("/", ".")) for value in named):
+            return True
+    return False
+
+
+def is_offline(container: Mapping[str, Any]) -> bool:
+    """Whether a container's environment forbids calls to the model hub."""
+    values = [get(e, "value") for e in each(container, "env") if get(e, "name") in _OFFLINE]
+    return any(str(value).lower() in ("1", "true", "yes", "on") for value in values)
+
+
+def _applications(pod: PodTemplate) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+    for path, container in pod.containers():
+        if "initContainers" not in path and container.get("name") != "istio-proxy":
+            yield path, container
+
+
+def _call(word: _Word, offline: bool) -> tuple[str, int | None] | None:
+    """What a word shows, and the port."""
+    if store := _STORE.match(word.value):
+        return store[0], _HTTPS
+    if database := _DATABASE.match(word.value):
+        port = re.search(r":(\d+)(?:[/?]|$)", database[0])
+        return word.name or f"{database[1]} URL", int(port[1]) if port else _PORTS.get(database[1])
+    if not offline and word.name in (*_MODEL, *_MODEL_VARIABLES) and _HUB_NAME.fullmatch(word.value):
+        return f"{word.name} {word.value}", _HTTPS
+    if not offline and (word.name == "HF_TOKEN" or word.name.startswith("HUGGING_FACE_")):
+        return word.name, _HTTPS
+    tokens = set(name_tokens(word.name))
+    if word.name.isupper() and tokens & _DATABASES and tokens & {"url", "uri", "dsn"} and not word.value:
+        return word.name, None
+    return None
+
+
+def _arguments(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
+    """The words of command and args: `--model X` and `--model=X` alike, and what `vllm serve` names."""
+    name = ""
+    for field in ("command", "args"):
+        for index, item in enumerate(each(container, field)):
+            for text in str(item).split():
+                option, _, value = text.partition("=")
+                if text.startswith("-"):
+                    name = "" if value else option
+                    yield _Word(option, value, (*path, field, index))
+                else:
+                    yield _Word("--model" if name == "serve" else name, text, (*path, field, index))
+                    name = "serve" if text == "serve" else ""
+
+
+def _variables(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
+    """The environment; a value that comes from elsewhere is empty."""
+    for index, entry in enumerate(each(container, "env")):
+        name, value = get(entry, "name"), get(entry, "value")
+        if isinstance(name, str):
+            yield _Word(name, value if isinstance(value, str) else "", (*path, "env", index))

@@ -1,0 +1,100 @@
+"""What policies of the input name although nothing of its namespace is in the input (term `implied workload`)."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from ..resource.inventory import Inventory
+from ..resource.kinds import (
+    AUTHORIZATION_POLICY,
+    DESTINATION_RULE,
+    GATEWAY,
+    PEER_AUTHENTICATION,
+    REQUEST_AUTHENTICATION,
+    SERVICE,
+    SIDECAR,
+    TELEMETRY,
+    VIRTUAL_SERVICE,
+    WASM_PLUGIN,
+    GroupKind,
+)
+from ..resource.match import resolve, split_service_host
+from ..resource.resource import Resource, required
+from ..source.document import Location, Path
+from .istio.routes import Rule, destinations
+
+_MATCH_LABELS: Path = ("spec", "selector", "matchLabels")
+_SELECTORS: Mapping[GroupKind, Path] = {
+    **dict.fromkeys((PEER_AUTHENTICATION, AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION), _MATCH_LABELS),
+    **dict.fromkeys((TELEMETRY, WASM_PLUGIN), _MATCH_LABELS),
+    SIDECAR: ("spec", "workloadSelector", "labels"),
+    DESTINATION_RULE: ("spec", "workloadSelector", "matchLabels"),
+}
+_MESH_WIDE = {AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, WASM_PLUGIN}
+"""Kinds whose selectors reach into every namespace from the root namespace."""
+
+_GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
+"""What pods carry that istiod makes for a Gateway of the Gateway API."""
+
+_API_SERVER = ("kubernetes", "default")
+"""The one Service that nobody declares (name, namespace)."""
+
+
+class Unsupplied(NamedTuple):
+    """That a policy selects workloads, or names a host, of a namespace without a workload or Service in the input.
+
+    `labels` are those it asks for, as `app=llama`; `host` is the name of the Service; one of both is empty.
+    """
+
+    namespace: str
+    labels: str
+    host: str
+    location: Location
+
+
+def unsupplied(inventory: Inventory, rules: tuple[Rule, ...], root_namespace: str, domain: str) -> list[Unsupplied]:
+    """All that is named and not supplied, in input order."""
+    by_root: dict[int, list[Rule]] = {}
+    for rule in rules:
+        by_root.setdefault(id(rule.root), []).append(rule)
+    found = []
+    for resource in inventory.resources:
+        for named in (*_selected(resource, root_namespace), *_hosts(resource, by_root.get(id(resource), []), domain)):
+            if not _is_supplied(named, inventory):
+                found.append(named)
+    return found
+
+
+def _is_supplied(named: Unsupplied, inventory: Inventory) -> bool:
+    """Whether anything of the namespace is there, or the API server or a Gateway stands for what is named."""
+    if (named.host, named.namespace) == _API_SERVER:
+        return True
+    gateway = named.labels.removeprefix(f"{_GATEWAY_LABEL}=")
+    made = gateway != named.labels and inventory.find(GATEWAY, named.namespace, gateway)
+    return bool(made or inventory.pods_in(named.namespace) or inventory.in_namespace(SERVICE, named.namespace))
+
+
+def _selected(resource: Resource, root_namespace: str) -> Iterator[Unsupplied]:
+    kind = resource.group_kind
+    if kind in _SELECTORS and not (kind in _MESH_WIDE and resource.namespace == root_namespace):
+        path = _SELECTORS[kind]
+        labels = ",".join(f"{key}={value}" for key, value in required(resource.get(*path)).items())
+        if labels:
+            yield Unsupplied(resource.namespace, labels, "", resource.at(*path[:-1]))
+
+
+def _hosts(resource: Resource, rules: list[Rule], domain: str) -> Iterator[Unsupplied]:
+    named = [(host, resource.at(*path)) for path, host in _written(resource)]
+    named += [(d.host, d.location) for rule in rules for d in destinations(rule, domain)]
+    for host, where in named:
+        service = split_service_host(resolve(host, resource.namespace, domain).lower(), domain)
+        if service:
+            yield Unsupplied(service[1], "", service[0], where)
+
+
+def _written(resource: Resource) -> Iterator[tuple[Path, str]]:
+    if resource.group_kind == DESTINATION_RULE and isinstance(host := resource.get("spec", "host"), str):
+        yield ("spec", "host"), host
+    if resource.group_kind == VIRTUAL_SERVICE:
+        for index, name in enumerate(resource.items("spec", "hosts")):
+            if isinstance(name, str):
+                yield ("spec", "hosts", index), name

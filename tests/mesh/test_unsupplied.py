@@ -1,0 +1,63 @@
+"""What policies name although nothing of its namespace is in the input."""
+
+from __future__ import annotations
+
+import pytest
+
+from .conftest import line_of, mesh_of
+
+APP = "{matchLabels: {app: llama}}"
+NAMED = {
+    "a selector": (f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n", [("ml", "app=llama", "")]),
+    "two labels": (
+        "Telemetry ml/a\nspec: {selector: {matchLabels: {app: llama, version: v1}}}\n",
+        [("ml", "app=llama,version=v1", "")],
+    ),
+    "a Sidecar": ("Sidecar ml/a\nspec: {workloadSelector: {labels: {app: llama}}}\n", [("ml", "app=llama", "")]),
+    "for the whole namespace": ("PeerAuthentication ml/a\nspec: {mtls: {mode: STRICT}}\n", []),
+    "for the whole mesh": (f"AuthorizationPolicy istio-system/a\nspec: {{selector: {APP}}}\n", []),
+    "of the root namespace alone": (
+        f"PeerAuthentication istio-system/a\nspec: {{selector: {APP}}}\n",
+        [("istio-system", "app=llama", "")],
+    ),
+    "a DestinationRule": ("DestinationRule ml/a\nspec: {host: llama}\n", [("ml", "", "llama")]),
+    "a host of another namespace": (
+        "DestinationRule rag/a\nspec: {host: llama.ml.svc.cluster.local}\n",
+        [("ml", "", "llama")],
+    ),
+    "hosts and destinations": (
+        "VirtualService ml/a\nspec: {hosts: [llama, a.io], http: [{route: [{destination: {host: tei.rag.svc.cluster.local}}]}]}\n",
+        [("ml", "", "llama"), ("rag", "", "tei")],
+    ),
+    "hosts outside and wildcards": ("DestinationRule ml/a\nspec: {host: '*.ml.svc.cluster.local'}\n", []),
+    "the API server": ("DestinationRule ml/a\nspec: {host: kubernetes.default.svc.cluster.local}\n", []),
+    "a Service of the namespace": ("DestinationRule ml/a\nspec: {host: llama}\n---\nService ml/other\nspec: {}\n", []),
+    "a pod of the namespace": (
+        f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n---\nPod ml/other\nspec: {{containers: []}}\n",
+        [],
+    ),
+    "pods that istiod makes for a Gateway": (
+        "Telemetry ml/a\nspec: {selector: {matchLabels: {gateway.networking.k8s.io/gateway-name: edge}}}\n---\n"
+        "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: edge, namespace: ml}\n",
+        [],
+    ),
+}
+
+
+@pytest.mark.parametrize("text, expected", NAMED.values(), ids=NAMED)
+def test_unsupplied(text: str, expected: list[tuple[str, str, str]]) -> None:
+    assert [(u.namespace, u.labels, u.host) for u in mesh_of(text).unsupplied] == expected
+
+
+def test_each_is_where_it_is_named() -> None:
+    text = """
+DestinationRule ml/a
+spec:
+  host: llama
+---
+AuthorizationPolicy rag/a
+spec:
+  selector:
+    matchLabels: {app: index}
+"""
+    assert [line_of(u.location) for u in mesh_of(text).unsupplied] == [["host: llama"], ["selector:"]]
