@@ -399,6 +399,61 @@ MESSAGES = [
         "The suppression of timeout-cuts-streaming-response does not say why it is right: the next reader cannot tell "
         "whether it still is.",
     ),
+    (
+        "timeouts/shutdown_cuts_running_stream/examples/bad_drain_of_the_mesh/mesh.yaml:84",
+        "ai-inference/llama-long http[0] lets an answer take 900s, but every rollout or scale-down ends the running streams of "
+        "ai-inference/llama after 45s.",
+    ),
+    (
+        "timeouts/shutdown_cuts_running_stream/examples/bad_without_a_timeout.yaml:53",
+        "ai-inference/llama http[0] sets no limit for an answer (option min: 120s), but every rollout or scale-down ends the "
+        "running streams of ai-inference/llama after 60s.",
+    ),
+    (
+        "dataplane/app_may_start_before_proxy/examples/bad_default/mesh.yaml:19",
+        "ai-inference/llama and ai-inference/reindex may start before its proxy is ready, so its first calls (--model "
+        "meta-llama/Llama-3.1-8B-Instruct and DATABASE_URL) fail at random on every pod start.",
+    ),
+    (
+        "telemetry/metric_tag_from_client_header/examples/bad_headers.yaml:17",
+        "Label model has one time series for every value callers put into x-model-name, which any caller can choose.",
+    ),
+    (
+        "telemetry/metric_tag_from_client_header/examples/bad_headers.yaml:19",
+        "Label tenant has one time series for every value callers put into x-tenant-id, which any caller can choose, so "
+        "tenants can also be billed or blamed for each other.",
+    ),
+    (
+        "telemetry/telemetry_provider_undefined/examples/bad_one_of_two.yaml:26",
+        "Telemetry ai-inference/telemetry produces no metrics for datadog: provider datadog is not defined in this mesh, and "
+        "istiod skips it without a word.",
+    ),
+    (
+        "telemetry/telemetry_provider_undefined/examples/bad_no_provider.yaml:20",
+        "Telemetry ai-inference/telemetry produces no traces: it names no provider, and neither another Telemetry nor the mesh "
+        "settings give it one, and istiod skips it without a word.",
+    ),
+    (
+        "telemetry/request_path_not_traced/examples/bad_switched_off.yaml:110",
+        "Traces of requests to ai-inference/ranker have a hole: no spans come from ai-inference/ranker.",
+    ),
+    (
+        "telemetry/request_path_not_traced/examples/bad_two_providers.yaml:114",
+        "Traces of requests to ai-inference/ranker have a hole: its spans go to tempo, but to otel from edge/public-gateway.",
+    ),
+    (
+        "telemetry/inference_metrics_without_model_label/examples/bad_rate_only.yaml:50",
+        "Latency of ai-inference/ranker cannot be split by model: of the two metrics only REQUEST_COUNT has model.",
+    ),
+    (
+        "telemetry/inference_metrics_without_model_label/examples/bad_tenants.yaml:49",
+        "Latency and error rate of ai-inference/ranker cannot be split by tenant: no metric label tells them apart.",
+    ),
+    (
+        "references/selected_workloads_not_in_input/examples/bad_policies_alone.yaml:8",
+        "No workload or Service of ai-inference and rag was given: what policies say of the pods labelled app=llama, llama and "
+        "the pods labelled app=index is taken on trust, and rules that need to know more stay silent or lose confidence.",
+    ),
 ]
 
 
