@@ -68,7 +68,7 @@ def test_an_auditor_is_told_exactly_what_is_expected(mesh: Path) -> None:
 
 def test_every_rule_has_two_findings_to_make() -> None:
     rules = [rule for _, _, rule in expected(FIXTURES / "llm-platform")]
-    assert {rule for rule in rules if rules.count(rule) >= 2} == TOLD_TWICE
+    assert {rule for rule in rules if rules.count(rule) >= 2} >= TOLD_TWICE
 
 
 def test_a_clean_platform_is_silent() -> None:

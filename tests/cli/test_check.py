@@ -50,6 +50,10 @@ spec:
       retries: {attempts: 0}
     - route: [{destination: {host: llm}}]
       retries: {attempts: 0}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: llm, namespace: shop}
 """
 
 

@@ -16,8 +16,9 @@ NAMED = {
     "a Sidecar": ("Sidecar ml/a\nspec: {workloadSelector: {labels: {app: llama}}}\n", [("ml", "app=llama", "")]),
     "for the whole namespace": ("PeerAuthentication ml/a\nspec: {mtls: {mode: STRICT}}\n", []),
     "for the whole mesh": (f"AuthorizationPolicy istio-system/a\nspec: {{selector: {APP}}}\n", []),
+    "for nobody": (f"PeerAuthentication istio-system/a\nspec: {{selector: {APP}}}\n", []),
     "of the root namespace alone": (
-        f"PeerAuthentication istio-system/a\nspec: {{selector: {APP}}}\n",
+        f"Telemetry istio-system/a\nspec: {{selector: {APP}}}\n",
         [("istio-system", "app=llama", "")],
     ),
     "a DestinationRule": ("DestinationRule ml/a\nspec: {host: llama}\n", [("ml", "", "llama")]),

@@ -29,8 +29,8 @@ _SELECTORS: Mapping[GroupKind, Path] = {
     SIDECAR: ("spec", "workloadSelector", "labels"),
     DESTINATION_RULE: ("spec", "workloadSelector", "matchLabels"),
 }
-_MESH_WIDE = {AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, WASM_PLUGIN}
-"""Kinds whose selectors reach into every namespace from the root namespace."""
+_NOT_OF_THE_ROOT = {AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, WASM_PLUGIN, PEER_AUTHENTICATION}
+"""Kinds whose selectors in the root namespace take pods of every namespace; that of a PeerAuthentication takes none."""
 
 _GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
 """What pods carry that istiod makes for a Gateway of the Gateway API."""
@@ -75,7 +75,7 @@ def _is_supplied(named: Unsupplied, inventory: Inventory) -> bool:
 
 def _selected(resource: Resource, root_namespace: str) -> Iterator[Unsupplied]:
     kind = resource.group_kind
-    if kind in _SELECTORS and not (kind in _MESH_WIDE and resource.namespace == root_namespace):
+    if kind in _SELECTORS and not (kind in _NOT_OF_THE_ROOT and resource.namespace == root_namespace):
         path = _SELECTORS[kind]
         labels = ",".join(f"{key}={value}" for key, value in required(resource.get(*path)).items())
         if labels:
