@@ -142,10 +142,10 @@ def names(written: str, finding: Finding) -> bool:
 def begins(value: Any, written: str) -> bool:
     """Whether a text is the first line of a collection: its first key, or nothing that the collection does not have."""
     start = yaml.parse(written)
+    if isinstance(start, str):
+        return bool(start == next(iter(value)))
     if isinstance(value, list):
         return isinstance(start, list) and len(start) <= len(value)
-    if isinstance(start, str):
-        return start == next(iter(value))
     return isinstance(start, dict) and start.keys() <= value.keys()
 
 

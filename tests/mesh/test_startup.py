@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.istio.injection import captures_calls_to
-from meshlint.mesh.startup import calls, loads_locally
+from meshlint.mesh.startup import calls, first_calls, loads_locally
 from meshlint.resource.workload import PodTemplate
 
 from .conftest import line_of, mesh_of
@@ -67,12 +67,12 @@ CALLS = {
 
 @pytest.mark.parametrize("container, expected", CALLS.values(), ids=CALLS)
 def test_calls(container: str, expected: list[tuple[str, int | None]]) -> None:
-    assert [(call.shown_by, call.port) for call in calls(pod(container))] == expected
+    assert [(call.word, call.port) for call in calls(pod(container))] == expected
 
 
 def test_a_call_is_where_it_is_shown() -> None:
     (call,) = calls(pod(arguments("--port=1", "--model=org/name")))
-    assert line_of(call.location) == ["- --model=org/name"]
+    assert line_of(call.reason.location) == ["- --model=org/name"]
 
 
 def test_init_containers_call_before() -> None:
@@ -100,6 +100,27 @@ def test_an_init_container_of_kserve_fetches_the_model() -> None:
         "InferenceService ml/bert\nspec: {predictor: {model: {storageUri: 's3://b/x'}}}\n"
     ).inventory.pods
     assert loads_locally(found)
+
+
+EXCLUDED = 'annotations: {traffic.sidecar.istio.io/excludeOutboundPorts: "443"}'
+SERVER = "{name: app, image: 'vllm/vllm-openai:v1'}"
+
+
+@pytest.mark.parametrize(
+    ("metadata", "container", "expected"),
+    [
+        ("", "{name: app, args: [--model=org/name]}", ["--model org/name"]),
+        (EXCLUDED, "{name: app, args: [--model=org/name]}", []),
+        ("", SERVER, ["those of a model server"]),
+        (EXCLUDED, SERVER, []),
+        ("", SERVER.replace("}", ", args: [--model=/models/a]}"), []),
+        ("", "{name: app, image: web}", []),
+    ],
+)
+def test_the_first_calls_through_a_proxy(metadata: str, container: str, expected: list[str]) -> None:
+    mesh = mesh_of(f"Pod shop/cart {{{metadata}}}\nspec: {{containers: [{container}]}}\n".replace(" {}", ""))
+    (workload,) = mesh.workloads.supplied
+    assert [call.word for call in first_calls(workload)] == expected
 
 
 @pytest.mark.parametrize(

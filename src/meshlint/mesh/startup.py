@@ -8,7 +8,10 @@ from ..resource.kinds import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DE
 from ..resource.match import name_tokens
 from ..resource.resource import each, get
 from ..resource.workload import PodTemplate
-from ..source.document import Location, Path
+from ..source.document import Path
+from .effective import Reason
+from .istio.injection import captures_calls_to
+from .subjects import Workload
 
 _MODEL = ("--model", "--model-id", "--model-path")
 _MODEL_VARIABLES = ("MODEL_ID", "HF_MODEL_ID")
@@ -23,11 +26,11 @@ _FETCHING_FIRST = {INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DEPLOYMENT}
 
 
 class Call(NamedTuple):
-    """A call that an application makes as it starts: what shows it, and the port it goes to (None = not known)."""
+    """A call that an application makes as it starts, in a word, the port it goes to (None = not known), and what shows it."""
 
-    shown_by: str
+    word: str
     port: int | None
-    location: Location
+    reason: Reason
 
 
 class _Word(NamedTuple):
@@ -38,6 +41,19 @@ class _Word(NamedTuple):
     path: Path
 
 
+def first_calls(workload: Workload) -> list[Call]:
+    """The calls at start that go through the proxy of a workload: what its pod shows, else that a model server fetches its
+    model.
+    """
+    pod, served = workload.pod, workload.inference
+    if not pod:
+        return []
+    found = list(calls(pod))
+    if not found and served and not loads_locally(pod):
+        found = [Call("those of a model server", _HTTPS, served.because[0])]
+    return [call for call in found if captures_calls_to(pod, call.port)]
+
+
 def calls(pod: PodTemplate) -> Iterator[Call]:
     """The calls at start that the containers of a pod show; init containers are not looked at."""
     for path, container in _applications(pod):
@@ -45,7 +61,7 @@ def calls(pod: PodTemplate) -> Iterator[Call]:
         for word in (*_arguments(container, path), *_variables(container, path)):
             found = _call(word, offline)
             if found:
-                yield Call(*found, pod.resource.at(*word.path))
+                yield Call(*found, Reason(found[0], pod.resource.at(*word.path)))
 
 
 def loads_locally(pod: PodTemplate) -> bool:
