@@ -131,3 +131,25 @@ def test_a_delegate_s_route_comes_through_the_gateways_of_its_root() -> None:
     mesh = mesh_of(gateway("public") + server("llama") + root + delegate)
     assert arrivals(mesh, "ml/llama-v1") == ["llama"]
     assert before(mesh, "ml/llama-v1") == ["edge/public"]
+
+
+ANSWERS = {
+    "the longest timeout": ((("a", "30s"), ("b", "1800s"), ("c", "60s")), "b"),
+    "no timeout beside one": ((("a", ""), ("b", "30s")), "b"),
+    "no timeout at all": ((("a", ""), ("b", "")), "a"),
+    "one that is not known": ((("a", "${TIMEOUT}"), ("b", "30s")), "b"),
+    "only such": ((("a", "${TIMEOUT}"),), None),
+    "no route": ((), None),
+}
+
+
+@pytest.mark.parametrize("routes, expected", ANSWERS.values(), ids=ANSWERS)
+def test_longest_answer(routes: tuple[tuple[str, str], ...], expected: str | None) -> None:
+    chat = ", match: [{uri: {prefix: /v1/chat/completions}}]"
+    timeouts = {name: f', timeout: "{timeout}"' if timeout else "" for name, timeout in routes}
+    other = route("other", "llama", rule=", match: [{uri: {prefix: /v1/embeddings}}], timeout: 9999s")
+    mesh = mesh_of(
+        server("llama") + "".join(route(name, "llama", rule=chat + t) for name, t in timeouts.items()) + other
+    )
+    found = mesh.hops.longest_answer(workload_of(mesh, "ml/llama-v1"))
+    assert (found and found.resource.name) == expected

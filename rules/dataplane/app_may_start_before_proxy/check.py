@@ -3,7 +3,7 @@ from typing import Any
 
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.startup import first_calls
-from meshlint.mesh.subjects import DataPlane, Workload
+from meshlint.mesh.subjects import Workload
 from meshlint.rule.rule import Problem
 
 SHOWN = 3
@@ -12,7 +12,7 @@ SHOWN = 3
 
 def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     pod = workload.pod
-    if not pod or not workload.in_mesh.value or workload.data_plane.value not in (DataPlane.SIDECAR, DataPlane.UNKNOWN):
+    if not pod or not workload.has_sidecar:
         return
     native = mesh.lifecycles.native(pod)
     held = mesh.lifecycles.held(pod).holds(lambda value: value is False)

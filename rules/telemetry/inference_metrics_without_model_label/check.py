@@ -5,7 +5,7 @@ from meshlint.mesh.dimensions import Dimension, dimension, shared_by
 from meshlint.mesh.istio.expressions import reads
 from meshlint.mesh.istio.telemetry import CLIENT, COUNT, DURATION, SERVER, Tag
 from meshlint.mesh.mesh import Mesh
-from meshlint.mesh.subjects import DataPlane, Workload
+from meshlint.mesh.subjects import Workload
 from meshlint.rule.rule import Problem
 from meshlint.source.document import Location
 
@@ -13,8 +13,7 @@ WITHOUT = {COUNT: "Latency", DURATION: "Request and error rate"}
 
 
 def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
-    proxied = workload.in_mesh.value and workload.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN)
-    if workload.inference and proxied:
+    if workload.inference and workload.has_sidecar:
         yield from _one_sided(workload, mesh)
         yield from _unlabelled(workload, mesh)
 

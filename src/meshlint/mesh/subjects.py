@@ -85,6 +85,11 @@ class Workload(NamedTuple):
     def implied(self) -> bool:
         return self.pod is None
 
+    @property
+    def has_sidecar(self) -> bool:
+        """Whether a sidecar carries its traffic; where the input cannot tell and takes a proxy for granted, it is one."""
+        return self.in_mesh.value and self.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN)
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

@@ -2,13 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import ISTIO_GATEWAY
 from ...resource.match import matches
 from ...resource.resource import Resource, required
-from ..subjects import DataPlane, Destination, Route, Workload
+from ..subjects import Answer, DataPlane, Destination, Route, Workload
 from ..workloads import Workloads
 from .destinations import DestinationRules
 from .routes import Rule
@@ -58,6 +59,14 @@ class Hops:
     def arrivals(self, workload: Workload) -> Sequence[Arrival]:
         """The routes that lead straight to a workload, in input order, once per destination."""
         return self._arrivals.get(id(workload), ())
+
+    def longest_answer(self, workload: Workload) -> Route | None:
+        """The generation route to a workload that lets an answer take longest; one without a timeout where none has one."""
+        routes = [a.route for a in self.arrivals(workload) if a.route.generation.value is not Answer.NO]
+        limits = [(timeout, n) for n, route in enumerate(routes) if isinstance(timeout := route.timeout.value, int)]
+        if limits:
+            return routes[max(limits, key=itemgetter(0))[1]]
+        return next((route for route in routes if route.timeout.value is None), None)
 
     def before(self, workload: Workload) -> Sequence[Workload]:
         """The proxies that requests may have passed before they come to a workload, the nearest first."""
