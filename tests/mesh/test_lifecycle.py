@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from meshlint.mesh.effective import UNKNOWN, Basis
+from meshlint.mesh.istio.lifecycle import hold
 from meshlint.mesh.mesh import Mesh
 from meshlint.resource.workload import PodTemplate
 
@@ -275,3 +276,18 @@ def test_of_two_proxy_configs_of_one_scope_the_older_counts() -> None:
     assert environment(younger, older).value == "older"  # type: ignore[attr-defined]
     tie = environment(proxy_config("shop/a", "a"), proxy_config("shop/b", "b"))
     assert [c.value for c in tie.candidates] == ["a", "b"]  # type: ignore[attr-defined]
+
+
+INSIDE = ("annotations", "proxy.istio.io/config", "holdApplicationUntilProxyStarts")
+CHANGES: dict[str, tuple[str, list[tuple[tuple[str, ...], object]]]] = {
+    "no annotation": (pod(), [(INSIDE[:2], "holdApplicationUntilProxyStarts: true")]),
+    "another answer": (config(START), [(INSIDE, True)]),
+    "another setting": (config("concurrency: 2"), [(INSIDE, True)]),
+    "a proxy that is written out": (pod(spec=BESIDE), []),
+}
+
+
+@pytest.mark.parametrize("text, expected", CHANGES.values(), ids=CHANGES)
+def test_what_makes_an_application_wait(text: str, expected: list[tuple[tuple[str, ...], object]]) -> None:
+    below = len(("spec", "template", "metadata"))
+    assert [(change.location.path[below:], change.value) for change in hold(template(mesh_of(text)))] == expected

@@ -175,6 +175,11 @@ TRACING: dict[str, tuple[str, tuple[str | None, bool, bool], Basis]] = {
         ("otel", True, True),
         DECLARED,
     ),
+    "a switch that is not known": (
+        settings(BY_DEFAULT) + telemetry("ml/t", 'tracing: [{disableSpanReporting: "${OFF}"}]'),
+        ("otel", True, True),
+        DECLARED,
+    ),
     "a tracer of the proxies": (
         settings("defaultConfig:\n  tracing:\n    zipkin: {address: 'zipkin:9411'} # <-"),
         ("zipkin of the proxy's settings", True, True),
@@ -368,6 +373,8 @@ DEFINED: dict[str, tuple[str, dict[str, Any], str, bool, Basis]] = {
     "defined": (settings(OTEL), {}, "OTEL", True, DECLARED),
     "not among them": (settings(OTEL), {}, "tempo", False, DECLARED),
     "the mesh settings define none": (settings("trustDomain: a"), {}, "tempo", False, DECLARED),
+    "a list that is not known": (settings('extensionProviders: "${PROVIDERS}"'), {}, "tempo", True, ASSUMED),
+    "a name in it that is not known": (settings('extensionProviders:\n- name: "${NAME}"'), {}, "tempo", True, ASSUMED),
     "the demo profile": (DEMO, {}, "jaeger", True, DECLARED),
     "the demo profile with a list of its own": (
         DEMO.replace("trustDomain: a", "extensionProviders: [{name: x}]"),
@@ -402,6 +409,10 @@ CLAIMS = {
         [("x", "traces", False)],
     ),
     "access logs": (telemetry("ml/t", "accessLogging: [{providers: [{name: x}]}]"), [("x", "access logs", False)]),
+    "a name that is not known": (
+        telemetry("ml/t", 'tracing: [{providers: [{name: "${P}"}]}]'),
+        [("${P}", "traces", True)],
+    ),
     "switched off": (
         telemetry(
             "ml/t", "accessLogging: [{providers: [{name: x}], disabled: true}], tracing: [{disableSpanReporting: true}]"

@@ -1,6 +1,7 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from meshlint.mesh.istio.lifecycle import hold
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.startup import first_calls
 from meshlint.mesh.subjects import Workload
@@ -25,6 +26,7 @@ def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterato
         related=[*(call.reason for call in calls), native],
         rests_on=[native, held, workload.in_mesh, *(call.reason for call in calls[:1])],
         cause="Istio's default start order" if by_default else None,
+        fix=hold(pod),
         workload=workload,
         evidence=[call.word for call in calls] or "if it makes any",
     )

@@ -9,6 +9,7 @@ from ..resource.kinds import (
     DESTINATION_RULE,
     GATEWAY,
     PEER_AUTHENTICATION,
+    PROXY_CONFIG,
     REQUEST_AUTHENTICATION,
     SERVICE,
     SIDECAR,
@@ -25,7 +26,7 @@ from .istio.routes import Rule, destinations
 _MATCH_LABELS: Path = ("spec", "selector", "matchLabels")
 _SELECTORS: Mapping[GroupKind, Path] = {
     **dict.fromkeys((PEER_AUTHENTICATION, AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION), _MATCH_LABELS),
-    **dict.fromkeys((TELEMETRY, WASM_PLUGIN), _MATCH_LABELS),
+    **dict.fromkeys((TELEMETRY, WASM_PLUGIN, PROXY_CONFIG), _MATCH_LABELS),
     SIDECAR: ("spec", "workloadSelector", "labels"),
     DESTINATION_RULE: ("spec", "workloadSelector", "matchLabels"),
 }

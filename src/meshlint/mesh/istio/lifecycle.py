@@ -16,11 +16,12 @@ from ...resource.inventory import Inventory
 from ...resource.kinds import INFERENCE_SERVICE, KNATIVE_SERVICE, LLM_INFERENCE_SERVICE, NODE, SELDON_DEPLOYMENT
 from ...resource.match import duration_ms, duration_text
 from ...resource.workload import PodTemplate
+from ...source.change import Put
 from ...source.document import Location, Path
 from ..effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from .meshconfig import MeshConfig
 from .order import spread
-from .proxyconfig import ProxyConfigs
+from .proxyconfig import ProxyConfigs, set_in_the_pod
 
 NATIVE = "sidecar.istio.io/nativeSidecar"
 HOLD = "holdApplicationUntilProxyStarts"
@@ -186,6 +187,12 @@ def _grace(pod: PodTemplate) -> Effective[int | Unknown]:
         return Effective(UNKNOWN, (Reason("the grace period of the pod is not known here", where, Basis.ASSUMED),))
     text = f"Kubernetes' default grace period is {duration_text(_GRACE)}"
     return Effective(_GRACE, (Reason(text, None, Basis.DEFAULT),))
+
+
+def hold(pod: PodTemplate) -> list[Put]:
+    """The change that makes the application wait for its proxy; none where the proxy is written in the manifest."""
+    written = any(pod.resource.get(*path, "image") != "auto" for path in _proxies(pod))
+    return [] if written else set_in_the_pod(pod, HOLD, True)
 
 
 def grace_place(pod: PodTemplate) -> Location:

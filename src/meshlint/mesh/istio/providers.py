@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...resource.resource import Resource, each, get
-from ...source.document import Location
+from ...source.document import Location, Placeholder
 from ..effective import Basis, Effective, Reason
 from .meshconfig import MeshConfig
 from .order import one_of
@@ -56,8 +56,10 @@ class Providers:
         self.known = closed or bool(meshconfig.places)
         """Whether the input tells which providers are defined."""
 
-    def defined(self, name: str) -> Effective[bool]:
+    def defined(self, name: str | Placeholder) -> Effective[bool]:
         """Whether a provider of this name exists; names are compared without case."""
+        if isinstance(name, Placeholder):
+            return Effective(True, (Reason(f"which provider {name} is is not known here", None, Basis.ASSUMED),))
         name = name.lower()
         if name in _BUILT_IN or (name == "zipkin" and self._meshconfig.istio_version <= ZIPKIN_UNTIL):
             return Effective(True, (Reason(f"provider {name} is built in"),))
@@ -75,10 +77,13 @@ class Providers:
         given = self._meshconfig.value("defaultProviders", kind).value
         if given is None and kind == "metrics" and not self.known:
             return ("prometheus",)
-        return tuple(name for name in given if isinstance(name, str)) if isinstance(given, list) else ()
+        return tuple(str(name) for name in given) if isinstance(given, list) else ()
 
     def _in(self, listed: Effective[Any], name: str) -> Effective[bool]:
-        names = {str(get(entry, "name")).lower() for entry in each(listed.value)}
+        given = [get(entry, "name") for entry in each(listed.value)]
+        if isinstance(listed.value, Placeholder) or any(isinstance(known, Placeholder) for known in given):
+            return Effective(True, (Reason("some provider is not known here", listed.origin, Basis.ASSUMED),))
+        names = {str(known).lower() for known in given}
         if listed.value is None and self._meshconfig.profile == "demo":
             names |= _DEMO
         if name in names:
@@ -100,13 +105,13 @@ class Providers:
                 if not names and kind != "metrics" and self.known and not self._inherits(kind, telemetry):
                     yield self._nameless(entry, signals)
 
-    def _named(self, entry: Entry, names: Sequence[str], signals: str) -> Iterator[Claim]:
+    def _named(self, entry: Entry, names: Sequence[str | Placeholder], signals: str) -> Iterator[Claim]:
         alone = len(names) == 1 and not (signals == "access logs" and self._writes_a_log_file)
         for index, name in enumerate(names):
             document, path = entry.location
             place = document.at(*path, "providers", index, "name")
             produced = signals if alone else f"{signals} for {name}"
-            yield Claim(name, produced, f"provider {name} is not defined in this mesh", place, self.defined(name))
+            yield Claim(str(name), produced, f"provider {name} is not defined in this mesh", place, self.defined(name))
 
     def _nameless(self, entry: Entry, signals: str) -> Claim:
         problem = "it names no provider, and neither another Telemetry nor the mesh settings give it one"
@@ -133,6 +138,7 @@ def entries_of(telemetry: Resource, kind: str) -> Iterator[Entry]:
             yield Entry(telemetry, data, telemetry.at("spec", kind, index))
 
 
-def names_of(entry: Entry) -> list[str]:
+def names_of(entry: Entry) -> list[str | Placeholder]:
     """The providers that an entry names."""
-    return [name for provider in each(entry.data, "providers") if isinstance(name := get(provider, "name"), str)]
+    names = [get(provider, "name") for provider in each(entry.data, "providers")]
+    return [name for name in names if isinstance(name, str | Placeholder)]

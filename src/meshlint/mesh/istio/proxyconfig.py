@@ -15,6 +15,7 @@ from ...resource.kinds import PROXY_CONFIG
 from ...resource.match import Selecting
 from ...resource.resource import Resource, get, required
 from ...resource.workload import PodTemplate
+from ...source.change import Put
 from ...source.document import Location
 from ...source.yaml import YamlError, parse
 from ..effective import Effective, Reason
@@ -72,6 +73,14 @@ class ProxyConfigs:
 def annotation(pod: PodTemplate, *path: str) -> Location:
     """The place of a setting in the pod's annotation."""
     return pod.resource.at(*pod.path, "metadata", "annotations", ANNOTATION, *path)
+
+
+def set_in_the_pod(pod: PodTemplate, name: str, value: Any) -> list[Put]:
+    """The change that gives a pod's proxy a setting; none where what the annotation says is not known."""
+    given = pod.resource.get(*pod.path, "metadata", "annotations", ANNOTATION)
+    if given is None:
+        return [Put(annotation(pod), f"{name}: {_text(value)}")]
+    return [Put(annotation(pod, name), value)] if isinstance(given, str) else []
 
 
 def _selector(config: Resource) -> Any:

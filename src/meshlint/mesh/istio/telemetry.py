@@ -13,7 +13,7 @@ from ...resource.inventory import Inventory
 from ...resource.kinds import TELEMETRY
 from ...resource.match import Selecting
 from ...resource.resource import Resource, each, get, required
-from ...source.document import Location, Path
+from ...source.document import Location, Path, Placeholder
 from ..effective import Basis, Effective, Reason
 from ..subjects import DataPlane, Workload
 from ..workloads import Workloads
@@ -177,16 +177,15 @@ class Telemetries:
         defaults = self.providers.default("tracing")
         if not entries and not defaults:
             return self._untold(workload)
-        provider = defaults[0] if defaults else None
-        named = self._sent(provider) if provider else self._nobody(entries[-1])
+        provider: str | Placeholder | None = defaults[0] if defaults else None
+        named = self._sent(defaults[0]) if defaults else self._nobody(entries[-1])
         disabled = quiet = None
         for entry in entries:
             if names := names_of(entry):
                 provider, named = names[0], Reason(f"{entry.telemetry} sends spans to {names[0]}", entry.location)
-            if (off := entry.data.get("disableSpanReporting")) is not None:
-                disabled = (
-                    Reason(f"{entry.telemetry} switches the reporting of spans off", entry.location) if off else None
-                )
+            if isinstance(off := entry.data.get("disableSpanReporting"), bool):
+                text = f"{entry.telemetry} switches the reporting of spans off"
+                disabled = Reason(text, entry.location) if off else None
             if (rate := entry.data.get("randomSamplingPercentage")) is not None:
                 quiet = Reason(f"{entry.telemetry} samples no request", entry.location) if rate == 0 else None
         if disabled:
@@ -194,7 +193,7 @@ class Telemetries:
         if provider is None:
             return Effective(Tracing(None, True, False), (named,))
         defined = self.providers.defined(provider).value
-        return Effective(Tracing(provider.lower(), defined, not quiet), (named, quiet) if quiet else (named,))
+        return Effective(Tracing(str(provider).lower(), defined, not quiet), (named, quiet) if quiet else (named,))
 
     def _untold(self, workload: Workload) -> Effective[Tracing]:
         """No Telemetry and no default provider: the tracer of the proxy's own settings, which Istio does not set."""
@@ -229,11 +228,11 @@ class Telemetries:
     def _tags(self, order: Sequence[Resource], mode: str, metric: str) -> dict[str, Tag]:
         """Mirrors `mergeMetrics`: the last list of providers is in force, and later overrides go over earlier ones."""
         entries = [entry for telemetry in order for entry in entries_of(telemetry, "metrics")]
-        in_force: Sequence[str] = self.providers.default("metrics")
+        in_force: Sequence[str | Placeholder] = self.providers.default("metrics")
         for entry in entries:
             in_force = names_of(entry) or in_force
-        found: dict[str, dict[str, Tag]] = {provider: {} for provider in in_force}
-        inherited: Sequence[str] = self.providers.default("metrics")
+        found: dict[str | Placeholder, dict[str, Tag]] = {provider: {} for provider in in_force}
+        inherited: Sequence[str | Placeholder] = self.providers.default("metrics")
         for entry in entries:
             inherited = names_of(entry) or inherited
             for provider in inherited:
