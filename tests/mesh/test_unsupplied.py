@@ -31,6 +31,10 @@ NAMED = {
         [("ml", "", "llama"), ("rag", "", "tei")],
     ),
     "hosts outside and wildcards": ("DestinationRule ml/a\nspec: {host: '*.ml.svc.cluster.local'}\n", []),
+    "a namespace that another tool fills in": (
+        "DestinationRule ml/a\nspec: {host: dex.dex_namespace.svc.cluster.local}\n",
+        [],
+    ),
     "the API server": ("DestinationRule ml/a\nspec: {host: kubernetes.default.svc.cluster.local}\n", []),
     "a Service of the namespace": ("DestinationRule ml/a\nspec: {host: llama}\n---\nService ml/other\nspec: {}\n", []),
     "a pod of the namespace": (

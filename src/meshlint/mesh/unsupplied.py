@@ -1,5 +1,6 @@
 """What policies of the input name although nothing of its namespace is in the input (term `implied workload`)."""
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
@@ -32,6 +33,9 @@ _SELECTORS: Mapping[GroupKind, Path] = {
 }
 _NOT_OF_THE_ROOT = {AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, WASM_PLUGIN, PEER_AUTHENTICATION}
 """Kinds whose selectors in the root namespace take pods of every namespace; that of a PeerAuthentication takes none."""
+
+_NAMESPACE = re.compile(r"[a-z0-9-]+|\(unset\)")
+"""What a namespace may be called; other tools put in what stands there otherwise, as `dex_namespace`."""
 
 _GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
 """What pods carry that istiod makes for a Gateway of the Gateway API."""
@@ -88,7 +92,7 @@ def _hosts(resource: Resource, rules: list[Rule], domain: str) -> Iterator[Unsup
     named += [(d.host, d.location) for rule in rules for d in destinations(rule, domain)]
     for host, where in named:
         service = split_service_host(resolve(host, resource.namespace, domain).lower(), domain)
-        if service:
+        if service and _NAMESPACE.fullmatch(service[1]):
             yield Unsupplied(service[1], "", service[0], where)
 
 
