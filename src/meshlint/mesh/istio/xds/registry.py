@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from enum import Enum
+from functools import cached_property
 from ipaddress import ip_interface
 from typing import Any, NamedTuple
 
@@ -292,7 +293,8 @@ class Registry:
         slices = self._slices.get((service.namespace, service.resource.name))
         if slices:
             persistent = any(service.resource.labels.get(label) for label in _PERSISTENT_SESSION)
-            yield from (endpoint for resource in slices for endpoint in _of_slice(resource, persistent))
+            found = (endpoint for resource in slices for endpoint in self._of_slice(resource, persistent))
+            yield from {(endpoint.address, endpoint.port_name): endpoint for endpoint in found}.values()
         elif service.resolution is not Resolution.ALIAS:
             for proxy in self.pods_behind(service):
                 for port in service.ports:
@@ -307,6 +309,29 @@ class Registry:
             for machine in self._virtual_machines.get(service.namespace, ()):
                 if matches(service.selector, _machine_labels(machine)) and is_address(machine.get("spec", "address")):
                     yield from _machine_of_service(machine, service)
+
+    def _of_slice(self, resource: Resource, persistent: bool) -> Iterator[Endpoint]:
+        """Endpoints of an EndpointSlice of addresses. One that stands for a pod has none where that pod is not known."""
+        if resource.get("addressType") == "FQDN":
+            return
+        for endpoint in resource.items("endpoints"):
+            target = get(endpoint, "targetRef")
+            is_pod = get(target, "kind") == "Pod"
+            pod = self._by_pod_name.get((get(target, "namespace"), get(target, "name"))) if is_pod else None
+            if is_pod and pod is None:
+                continue
+            health = _health(get(endpoint, "conditions"), persistent)
+            for address in each(endpoint, "addresses"):
+                for port in resource.items("ports"):
+                    number, name = get(port, "port"), get(port, "name")
+                    if isinstance(number, int):
+                        yield _of_address(str(address), number, str(name or ""), pod)._replace(health=health)
+
+    @cached_property
+    def _by_pod_name(self) -> Mapping[tuple[Any, Any], Proxy]:
+        """Pods by namespace and name: the workload's, and a number from 0, as StatefulSets name them."""
+        running = [proxy for proxies in self._pods.values() for proxy in proxies]
+        return {(p.namespace, f"{p.pod.name}-{n}"): p for p in running for n in range(len(p.addresses))}
 
     def _of_entry(self, service: Service) -> Iterator[Endpoint]:
         """Of the entry's own endpoints, the host itself where DNS resolves it, or what its workloadSelector takes."""
@@ -395,22 +420,18 @@ def _number_of(port: ServicePort, proxy: Proxy) -> int | None:
 
 
 def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:
+    for address in proxy.addresses:
+        yield _of_address(address, port, name, proxy)._replace(service_port=service_port)
+
+
+def _of_address(address: str, port: int, name: str, proxy: Proxy | None) -> Endpoint:
+    """An address of a pod, or one that nothing is known of."""
+    if proxy is None:
+        return Endpoint(address, port, name, 0, "", {}, "", 0, "", False, "")
     identity = f"{proxy.namespace}/{proxy.account}"
     tls = proxy.labels.get(TLS_MODE) == "istio"
-    for address in proxy.addresses:
-        yield Endpoint(
-            address,
-            port,
-            name,
-            service_port,
-            proxy.namespace,
-            proxy.labels,
-            _pod_locality(proxy),
-            0,
-            identity,
-            tls,
-            proxy.node,
-        )
+    place = _pod_locality(proxy)
+    return Endpoint(address, port, name, 0, proxy.namespace, proxy.labels, place, 0, identity, tls, proxy.node)
 
 
 def _pod_locality(proxy: Proxy) -> str:
@@ -419,21 +440,6 @@ def _pod_locality(proxy: Proxy) -> str:
     if stated:
         return stated
     return "/".join([*proxy.locality.split("/"), "", ""][:3]) if proxy.locality else ""
-
-
-def _of_slice(resource: Resource, persistent: bool) -> Iterator[Endpoint]:
-    """Endpoints of an EndpointSlice of addresses. One that stands for a pod has none until the pod itself is known."""
-    if resource.get("addressType") == "FQDN":
-        return
-    for endpoint in resource.items("endpoints"):
-        if get(endpoint, "targetRef", "kind") == "Pod":
-            continue
-        for address in each(endpoint, "addresses"):
-            for port in resource.items("ports"):
-                number, name = get(port, "port"), get(port, "name")
-                if isinstance(number, int):
-                    health = _health(get(endpoint, "conditions"), persistent)
-                    yield Endpoint(str(address), number, str(name or ""), 0, "", {}, "", 0, "", False, "", health)
 
 
 def _health(conditions: Any, persistent: bool) -> Health:
