@@ -28,8 +28,8 @@ def destinations(istiod: Istiod, clients: Iterable[Proxy]) -> Iterator[tuple[str
                 yield key, [proxy.key for proxy in proxies], known[id(cluster)] | {"endpoints": _endpoints(groups)}
 
 
-def pool(found: Pool, http: str) -> dict[str, Any]:
-    """A pool; streams are limited only where HTTP/2 is settled."""
+def pool(found: Pool, http: Any) -> dict[str, Any]:
+    """A pool and the HTTP version that is spoken; streams are limited only where HTTP/2 is settled."""
     budget = found.retry_budget.value
     return {
         "max_connections": value(found.max_connections),
@@ -54,7 +54,7 @@ def _cluster(cluster: Cluster) -> dict[str, Any]:
     return {
         "type": cluster.type,
         "tls": _tls(cluster.tls),
-        "pool": pool(settings.pool, cluster.http),
+        "pool": pool(settings.pool, value(cluster.http)),
         "outlier": _outlier(settings.outlier, cluster.near) if settings.outlier else None,
         "lb": {
             "policy": cluster.balancing if isinstance(cluster.balancing, str) else value(settings.algorithm),

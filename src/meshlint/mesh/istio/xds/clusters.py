@@ -17,7 +17,7 @@ from ....resource.kinds import NAMESPACE
 from ....resource.match import ServicePort, matches
 from ....resource.resource import Resource, get, required
 from ....source.document import Path
-from ...effective import Basis, Effective, Reason, Unknown
+from ...effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from ...subjects import MtlsMode
 from ..destinations import Merged
 from ..meshconfig import MeshConfig
@@ -26,7 +26,7 @@ from .balancing import PASSTHROUGH, LocalitySetting, algorithm, locality_setting
 from .endpoints import Backend, Group, balanced, by_locality, depends_on, is_reachable, is_sent
 from .identities import Identities
 from .limits import Number, Outlier, Pool, outlier, pool
-from .protocols import is_http, is_http2, is_http_or_sniffed
+from .protocols import is_http, is_http2, is_http_or_sniffed, name
 from .proxies import Proxy
 from .registry import Endpoint, Registry, Resolution, Service
 from .scope import Scope
@@ -71,7 +71,7 @@ class Cluster(NamedTuple):
     rule: Merged | None
     type: str
     settings: Settings
-    http: str
+    http: Effective[str | Unknown]
     tls: Effective[Tls | Unknown]
     locality: Effective[LocalitySetting | None]
     fails_over: bool
@@ -112,11 +112,11 @@ class Clusters:
 
     def endpoints(self, cluster: Cluster, proxies: Iterable[Proxy]) -> Iterator[tuple[list[Proxy], Sequence[Group]]]:
         """The endpoints of a cluster, for the proxies that get the same ones together."""
-        by_place, names = depends_on(cluster.locality.value, cluster.fails_over)
+        by_place, asked = depends_on(cluster.locality.value, cluster.fails_over)
         by_node = cluster.service.is_node_local
         alike: dict[tuple[object, ...], list[Proxy]] = defaultdict(list)
         for proxy in proxies:
-            labels = tuple(proxy.labels.get(name, "") for name in names)
+            labels = tuple(proxy.labels.get(label, "") for label in asked)
             alike[by_place and proxy.locality, labels, by_node and proxy.node].append(proxy)
         for view, found in alike.items():
             key = (id(cluster), *view)
@@ -140,12 +140,12 @@ class Clusters:
             return
         whole = self._cluster(service, port, "", rule, kind, sidecar)
         yield whole
-        for name, owner, index in rule.subsets if rule else ():
+        for subset, owner, index in rule.subsets if rule else ():
             stated = owner.mapping("spec", "subsets", index)
             passes = get(stated, "trafficPolicy", "loadBalancer", "simple") == PASSTHROUGH
             kind = ORIGINAL_DST if passes else whole.type
             if self._resolves(service, port, kind, required(stated.get("labels"))):
-                yield self._cluster(service, port, name, rule, kind, sidecar)
+                yield self._cluster(service, port, subset, rule, kind, sidecar)
 
     def _cluster(
         self, service: Service, port: ServicePort, subset: str, rule: Merged | None, kind: str, sidecar: bool
@@ -154,7 +154,7 @@ class Clusters:
         if kind != FORWARD_PROXY and settings.algorithm.value == PASSTHROUGH:
             kind = ORIGINAL_DST
         http = self._http(port, settings.pool, sidecar)
-        tls = self._tls(service, port, subset, rule, settings.policy, kind, http, sidecar)
+        tls = self._tls(service, port, subset, rule, settings.policy, kind, http.value == "http2", sidecar)
         namespace = self._inventory.find(NAMESPACE, "", service.namespace)
         distribution = traffic_distribution(service.resource, namespace, self._meshconfig)
         locality = locality_setting(settings.policy.load_balancer, distribution, self._meshconfig)
@@ -180,22 +180,31 @@ class Clusters:
             )
         return self._settings[key]
 
-    def _http(self, port: ServicePort, limits: Pool, sidecar: bool) -> str:
+    def _http(self, port: ServicePort, limits: Pool, sidecar: bool) -> Effective[str | Unknown]:
         """A version that is settled is not upgraded: of HTTP/2 ports, of sniffed ports, or to keep the case of headers."""
-        if limits.use_client_protocol.value is True:
-            return "downstream"
+        kept = limits.use_client_protocol
+        if kept.value is UNKNOWN:
+            return Effective(UNKNOWN, kept.because)
+        if kept.value:
+            return Effective("downstream", kept.because)
+        by_protocol = Reason(f"port {port.number} is {name(port)}")
         if is_http2(port):
-            return "http2"
+            return Effective("http2", (by_protocol,))
         if sidecar and port.protocol is None:
-            return "downstream"
-        keeps_case = self._keeps_case and is_http_or_sniffed(port)
-        return "http2" if not keeps_case and self._is_upgraded(port, limits) else "http1"
+            return Effective("downstream", (by_protocol,))
+        if self._keeps_case and is_http_or_sniffed(port):
+            return Effective("http1", (by_protocol, Reason("the mesh keeps the case of headers")))
+        return self._upgraded(port, limits)
 
-    def _is_upgraded(self, port: ServicePort, limits: Pool) -> bool:
+    def _upgraded(self, port: ServicePort, limits: Pool) -> Effective[str | Unknown]:
         """A rule's word counts on every port, the mesh's on HTTP ports."""
-        if limits.h2_upgrade.value is not None:
-            return limits.h2_upgrade.value == "UPGRADE"
-        return is_http(port) and self._meshconfig.value("h2UpgradePolicy").value == "UPGRADE"
+        own, mesh = limits.h2_upgrade, self._meshconfig.value("h2UpgradePolicy")
+        if own.value is UNKNOWN:
+            return Effective(UNKNOWN, own.because)
+        if own.value is not None:
+            return Effective("http2" if own.value == "UPGRADE" else "http1", own.because)
+        is_upgraded = is_http(port) and mesh.value == "UPGRADE"
+        return Effective("http2" if is_upgraded else "http1", mesh.because)
 
     @cached_property
     def _keeps_case(self) -> bool:
@@ -209,7 +218,7 @@ class Clusters:
         rule: Merged | None,
         policy: TrafficPolicy,
         kind: str,
-        http: str,
+        http2: bool,
         sidecar: bool,
     ) -> Effective[Tls | Unknown]:
         is_forwarded = kind == FORWARD_PROXY
@@ -220,7 +229,7 @@ class Clusters:
                 accounts=() if is_forwarded else self._identities.of(service),
                 auto=self._automatic(service, port, subset, rule),
                 is_entry=not service.of_kubernetes,
-                http2=http == "http2",
+                http2=http2,
                 resolved_late=is_forwarded,
                 passes_through=kind == ORIGINAL_DST,
                 sidecar=sidecar,
