@@ -37,7 +37,7 @@ class GatewayChain(NamedTuple):
     bytes go `to` clusters. `servers` are the servers it is made of.
     """
 
-    number: int | str
+    number: int
     names: tuple[str, ...]
     mode: str
     hosts: tuple[GatewayHost, ...] | None
@@ -65,11 +65,11 @@ class GatewayListeners:
         self._virtual_services = virtual_services
         self._context = Context(scope, proxy.labels, 0, frozenset(), meshconfig, domain, scope.by_host.get)
         self._bound: dict[str, _Bound] = {}
-        self._names: dict[int | str, dict[str, str]] = {}
+        self._names: dict[int, dict[str, str]] = {}
 
     def chains(self) -> list[GatewayChain]:
         """The filter chains, listener by listener; nothing listens on port 0."""
-        listeners: dict[tuple[int | str, str], list[GatewayChain]] = {}
+        listeners: dict[tuple[int, str], list[GatewayChain]] = {}
         for place in self._merged.places:
             if place.number:
                 listeners.setdefault((place.number, place.bind or "0.0.0.0"), []).extend(self._chains(place))
@@ -102,7 +102,7 @@ class GatewayListeners:
 
     def _by_name(self, server: Server) -> Iterator[GatewayChain]:
         """TLS that is passed on by its server name: one chain per match of a tls rule, unless one of its names is taken."""
-        number = server.port.target
+        number = server.number
         for virtual_service in self._for(server):
             for rule in virtual_service.tls:
                 for match in rule.matches if rule.route else ():
@@ -122,7 +122,7 @@ class GatewayListeners:
             for port in service.ports:
                 for subset in subsets if port.protocol != "udp" else ():
                     cluster = f"outbound_.{port.number}_.{subset}_.{service.host}"
-                    yield GatewayChain(server.port.target, (cluster,), "", None, (Target(cluster),), (server,))
+                    yield GatewayChain(server.number, (cluster,), "", None, (Target(cluster),), (server,))
 
     def _for(self, server: Server) -> Iterable[VirtualService]:
         """The VirtualServices bound to a server's Gateway that have a host in common with it."""

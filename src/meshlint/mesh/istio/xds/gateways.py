@@ -7,7 +7,7 @@ Mirrors `model/push_context.go initGateways` and `mergeGateways`, `model/gateway
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ....resource.inventory import Inventory
@@ -24,7 +24,7 @@ _UNTRANSLATED = "experimental.istio.io/disable-gateway-port-translation"
 
 
 class Server(NamedTuple):
-    """A server of a Gateway. `port` is as written, its target is the port of the pods that is listened on.
+    """A server of a Gateway. `port` is as written, `number` is the port of the pods that is listened on.
 
     `hosts` as istiod keeps them: `namespace/host` where one is named or meant by `.`, else the host alone.
     """
@@ -33,6 +33,7 @@ class Server(NamedTuple):
     position: int
     spec: Mapping[str, Any]
     port: ServicePort
+    number: int
     hosts: tuple[str, ...]
 
     @property
@@ -74,14 +75,14 @@ class Server(NamedTuple):
 
     @property
     def place(self) -> Place:
-        return Place(self.port.target, str(get(self.spec, "port", "protocol")), self.bind)
+        return Place(self.number, str(get(self.spec, "port", "protocol")), self.bind)
 
     @property
     def table(self) -> str:
         """Name of the routes it has, which HTTP servers of a port share; "" for one that has none."""
         bind = f".{self.bind}" if self.bind else ""
         if protocols.is_http(self.port):
-            return f"http.{self.port.target}{bind}"
+            return f"http.{self.number}{bind}"
         if self.is_http:
             owner = f"{self.gateway.name}.{self.gateway.namespace}"
             return f"https.{self.port.number}.{self.port.name}.{owner}{bind}"
@@ -91,7 +92,7 @@ class Server(NamedTuple):
 class Place(NamedTuple):
     """Where servers may share a listener: a port of the pods, a protocol as written, an address ("" = every one)."""
 
-    number: int | str
+    number: int
     protocol: str
     bind: str
 
@@ -128,13 +129,13 @@ class Merged:
         self.tables: dict[str, list[Server]] = {}
         self.table_at: dict[Place, str] = {}
         self.dropped: list[Dropped] = []
-        self._plaintext: dict[int | str, Place] = {}
-        self._numbers: set[int | str] = set()
-        self._tls_hosts: dict[int | str, dict[str, str]] = defaultdict(dict)
+        self._plaintext: dict[int, Place] = {}
+        self._numbers: set[int] = set()
+        self._tls_hosts: dict[int, dict[str, str]] = defaultdict(dict)
 
     def add(self, server: Server) -> None:
         """Adds a server if it can share its port with those that are there."""
-        number = server.port.target
+        number = server.number
         if server.tls is not None:
             taken = taken_hosts(server.hosts, server.bind, self._tls_hosts[number])
             if taken:
@@ -208,8 +209,9 @@ def _servers(gateway: Resource, served: Sequence[Serving]) -> Iterator[Server]:
         number = get(spec, "port", "number")
         if isinstance(number, int):
             protocol = parse_protocol(get(spec, "port", "protocol"))
-            port = ServicePort(number, get(spec, "port", "name"), protocol, _listened(number, served))
-            yield Server(gateway, position, spec, port, _hosts(each(spec, "hosts"), gateway.namespace))
+            port = ServicePort(number, get(spec, "port", "name"), protocol, number)
+            listened = _listened(number, served)
+            yield Server(gateway, position, spec, port, listened, _hosts(each(spec, "hosts"), gateway.namespace))
 
 
 def _listened(number: int, served: Sequence[Serving]) -> int:
@@ -220,11 +222,12 @@ def _listened(number: int, served: Sequence[Serving]) -> int:
     return number
 
 
-def _hosts(hosts: Iterable[Any], namespace: str) -> tuple[str, ...]:
-    found = []
-    for text in map(str, hosts):
-        owner, slash, host = text.partition("/")
-        if owner == "*" and host == "*":
-            return ("*",)
-        found.append(text if not slash else host if owner == "*" else f"{namespace if owner == '.' else owner}/{host}")
-    return tuple(found)
+def _hosts(hosts: Sequence[Any], namespace: str) -> tuple[str, ...]:
+    return ("*",) if "*/*" in hosts else tuple(_host(str(text), namespace) for text in hosts)
+
+
+def _host(text: str, namespace: str) -> str:
+    owner, slash, host = text.partition("/")
+    if not slash:
+        return text
+    return host if owner == "*" else f"{namespace if owner == '.' else owner}/{host}"
