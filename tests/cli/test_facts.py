@@ -94,6 +94,17 @@ def test_what_is_not_known_is_said(mesh: Path) -> None:
     jsonschema.validate(facts, SCHEMA)
 
 
+def test_a_destination_that_is_not_known_is_no_guess(mesh: Path) -> None:
+    text = MESH.replace("TIMEOUT", "3s").replace("{host: cart}", '{host: "${HOST}", port: {number: "${PORT}"}}')
+    mesh.write_text(text, encoding="utf-8")
+    facts = json.loads(meshlint("facts", str(mesh), cwd=mesh.parent).stdout)
+    (group,) = facts["routes"]["cart.shop.svc.cluster.local:80"]
+    (target,) = group["value"]["http"][0]["to"]
+    assert target["host"] == {"unknown": "${HOST} is not known here"}
+    assert target["port"] == {"unknown": "the port is not known here"}
+    jsonschema.validate(facts, SCHEMA)
+
+
 def test_a_file_that_cannot_be_read_is_named_and_the_rest_is_told(mesh: Path) -> None:
     mesh.with_name("bad.yaml").write_text("kind: [", encoding="utf-8")
     run = meshlint("facts", str(mesh.parent), cwd=mesh.parent)

@@ -9,6 +9,7 @@ from pathlib import PurePath
 import click
 
 from ..mesh.facts.facts import facts
+from ..mesh.facts.values import unknown
 from ..report.printable import printable
 from . import common
 
@@ -43,5 +44,5 @@ def command(
         failed |= bool(given.failures)
         name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
-        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True))
+        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True, default=unknown))
     sys.exit(3 if failed else 0)

@@ -9,8 +9,9 @@ from typing import Any
 
 from ..istio.xds.calls import Call
 from ..istio.xds.http_routes import Condition, Fault, HttpRoute, Match, Mirror, Target, Text
+from ..istio.xds.virtual_services import UNKNOWN_PORT
 from ..subjects import Retries
-from .values import value
+from .values import unknown, value
 
 
 def call(found: Call) -> dict[str, Any]:
@@ -45,12 +46,18 @@ def route(found: HttpRoute) -> dict[str, Any]:
 
 
 def targets(found: Iterable[Target]) -> list[dict[str, Any]]:
-    return [target._asdict() for target in found]
+    return [{**_place(target), "weight": target.weight} for target in found]
+
+
+def _place(target: Target) -> dict[str, Any]:
+    """Where a share goes; a host with a `$` is for another tool to fill in, for no name has one."""
+    host = unknown(target.host) if "$" in target.host else target.host
+    port = unknown("the port") if target.port == UNKNOWN_PORT else target.port
+    return {"host": host, "port": port, "subset": target.subset}
 
 
 def _mirror(mirror: Mirror) -> dict[str, Any]:
-    target = mirror.target
-    return {"host": target.host, "port": target.port, "subset": target.subset, "percent": mirror.percent}
+    return {**_place(mirror.target), "percent": mirror.percent}
 
 
 def _fault(fault: Fault) -> dict[str, Any]:
@@ -78,7 +85,7 @@ def _text(text: Text) -> dict[str, Any]:
 
 def _conditions(conditions: Sequence[Condition]) -> list[dict[str, Any]]:
     facts = [{"name": c.name} | ({"invert": True} if c.inverted else {}) | _text(c.text) for c in conditions]
-    return sorted(facts, key=lambda fact: json.dumps(fact, separators=(",", ":"), ensure_ascii=False))
+    return sorted(facts, key=lambda fact: json.dumps(fact, separators=(",", ":"), ensure_ascii=False, default=unknown))
 
 
 def retries(found: HttpRoute) -> Any:

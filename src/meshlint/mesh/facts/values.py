@@ -19,11 +19,18 @@ def value(effective: Effective[Any]) -> Any:
     return effective.value
 
 
+def unknown(what: object) -> dict[str, str]:
+    """What stands for a value that another tool fills in; also the `default` of json.dumps, for facts may hold such values."""
+    return {"unknown": f"{what} is not known here"}
+
+
 def grouped(values: Iterable[tuple[Sequence[str], Any]]) -> Groups:
     """`[{clients, value}]` of (clients, value): clients whose values are equal together, by the first of each group."""
     groups: dict[str, dict[str, Any]] = {}
     for clients, content in values:
-        group = groups.setdefault(json.dumps(content, sort_keys=True), {"clients": [], "value": content})
+        group = groups.setdefault(
+            json.dumps(content, sort_keys=True, default=unknown), {"clients": [], "value": content}
+        )
         group["clients"] += clients
     for group in groups.values():
         group["clients"].sort()

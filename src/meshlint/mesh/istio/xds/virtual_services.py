@@ -14,9 +14,13 @@ from ....resource.inventory import Inventory
 from ....resource.kinds import VIRTUAL_SERVICE
 from ....resource.match import resolve
 from ....resource.resource import Resource, each, get, required
+from ....source.document import Placeholder
 from ..order import creation
 from ..routes import Rule, gateway_names
 from ..visibility import Visibility
+
+UNKNOWN_PORT = -1
+"""The port of a destination whose number another tool fills in."""
 
 MESH = "mesh"
 """The gateway that stands for the sidecars."""
@@ -64,9 +68,9 @@ class VirtualService(NamedTuple):
 
 
 def target(destination: Mapping[str, Any]) -> tuple[str, int]:
-    """Host and port of a destination, 0 where it names none."""
+    """Host and port of a destination: 0 where it names none, UNKNOWN_PORT where it is not known."""
     number = get(destination, "port", "number")
-    return str(destination.get("host")), number if isinstance(number, int) else 0
+    return str(destination.get("host")), UNKNOWN_PORT if isinstance(number, Placeholder) else number or 0
 
 
 class VirtualServices:
@@ -131,9 +135,10 @@ def _l4_rules(resource: Resource, section: str, domain: str) -> Iterator[L4Rule]
 
 def in_full(destination: Any, namespace: str, domain: str) -> Mapping[str, Any] | None:
     """A destination with its host as istiod knows it."""
-    if not isinstance(destination, dict) or not isinstance(destination.get("host"), str):
-        return None
-    return {**destination, "host": resolve(destination["host"], namespace, domain)}
+    host = destination.get("host") if isinstance(destination, dict) else None
+    if isinstance(host, str):
+        return {**destination, "host": resolve(host, namespace, domain)}
+    return destination if isinstance(host, Placeholder) else None
 
 
 def _http_destinations(rule: Rule, domain: str) -> Iterator[tuple[str, int]]:
