@@ -16,8 +16,9 @@ from ..resource.kinds import (
     WORKLOAD_ENTRY,
     GroupKind,
 )
-from ..resource.match import is_address, matches, split_service_host
+from ..resource.match import ServicePort, is_address, matches, split_service_host
 from ..resource.resource import Resource, required
+from ..resource.workload import named_port
 from .effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from .subjects import Workload
 from .workloads import Workloads
@@ -67,10 +68,11 @@ class BackendsOfHosts:
             for host in entry.items("spec", "hosts"):
                 self._entries[str(host)].append(entry)
 
-    def of(self, host: str, labels: Mapping[str, str]) -> Backends:
-        """What is behind a host and has all these labels."""
-        workloads = tuple(w for w in self._behind(host) if matches(labels, w.labels))
-        endpoints = tuple(self._beside_pods(host, labels))
+    def of(self, host: str, labels: Mapping[str, str], ports: Sequence[ServicePort] = ()) -> Backends:
+        """What has all these labels and serves some of these ports of a host; () = whatever its ports."""
+        workloads = tuple(w for w in self._behind(host) if matches(labels, w.labels) and _serves(w, ports))
+        found = {e.address: e for e in self._beside_pods(host) if matches(labels, e.labels) and _is_of(e, ports)}
+        endpoints = tuple(found.values())
         return Backends(workloads, endpoints, self._size(host, workloads, endpoints))
 
     def localities(self, backends: Backends) -> set[str]:
@@ -86,20 +88,15 @@ class BackendsOfHosts:
             if wanted:
                 yield from self._workloads.selected(entry.namespace, wanted)
 
-    def _beside_pods(self, host: str, labels: Mapping[str, str]) -> Iterator[Endpoint]:
-        """One endpoint of each address; those of pods, which are on a node, are left to their workloads."""
+    def _beside_pods(self, host: str) -> Iterator[Endpoint]:
+        """Endpoints, without those of pods, which are on a node: they are left to their workloads."""
         service = split_service_host(host, self._domain)
         kinds = (WORKLOAD_ENTRY, ENDPOINT_SLICE) if service else ()
-        if host not in self._entries and not (
-            service and any(self._inventory.in_namespace(kind, service[1]) for kind in kinds)
-        ):
-            return
-        registry = self._istiod().registry
-        services = registry.by_host.get(host, {}).values()
-        found = {
-            e.address: e for s in services for e in registry.endpoints(s) if not e.node and matches(labels, e.labels)
-        }
-        yield from found.values()
+        more = service and any(self._inventory.in_namespace(kind, service[1]) for kind in kinds)
+        if more or host in self._entries:
+            registry = self._istiod().registry
+            for known in registry.by_host.get(host, {}).values():
+                yield from (endpoint for endpoint in registry.endpoints(known) if not endpoint.node)
 
     def _size(
         self, host: str, workloads: Sequence[Workload], endpoints: Sequence[Endpoint]
@@ -149,3 +146,16 @@ class BackendsOfHosts:
                     reason = Reason(f"how few pods {scaler} keeps is not known here", where, Basis.ASSUMED)
                     found.setdefault(key, Effective(UNKNOWN, (reason,)))
         return found
+
+
+def _serves(workload: Workload, ports: Sequence[ServicePort]) -> bool:
+    """Whether pods have one of the ports: those that a Service calls by name are not in every pod."""
+    named = [port.target for port in ports if isinstance(port.target, str)]
+    pod = workload.pod
+    return len(named) < len(ports) or not ports or pod is None or any(named_port(pod, name) for name in named)
+
+
+def _is_of(endpoint: Endpoint, ports: Sequence[ServicePort]) -> bool:
+    if endpoint.service_port:
+        return not ports or any(port.number == endpoint.service_port for port in ports)
+    return not ports or any((port.name or "") == endpoint.port_name for port in ports)

@@ -78,6 +78,11 @@ class Effective(NamedTuple, Generic[T]):
                 weakest = reason.basis
         return weakest
 
+    @property
+    def outcomes(self) -> tuple["Effective[T]", ...]:
+        """The candidates of a tie, else this value alone."""
+        return self.candidates or (self,)
+
     def holds(self, condition: Callable[[T], bool]) -> "Effective[T] | None":
         """This value as the ground of a conclusion, or None where the conclusion is false.
 
@@ -88,9 +93,7 @@ class Effective(NamedTuple, Generic[T]):
 
     def fitting(self, condition: Callable[[T], bool]) -> list["Effective[T]"]:
         """Every outcome for which a conclusion is true, each as its ground: resting on the doubt unless it is true of all."""
-        if not self.candidates:
-            return [self] if condition(self.value) else []
-        found = [candidate for candidate in self.candidates if condition(candidate.value)]
-        if len(found) == len(self.candidates):
+        found = [outcome for outcome in self.outcomes if condition(outcome.value)]
+        if len(found) == len(self.outcomes):
             return found
         return [Effective(candidate.value, (self.because[0], *candidate.because)) for candidate in found]

@@ -69,6 +69,11 @@ class Mesh:
         return Workloads(self.inventory, self.settings, self.meshconfig, self._rules)
 
     @cached_property
+    def has_members(self) -> bool:
+        """Whether any workload of the input is in the mesh."""
+        return any(workload.in_mesh.value for workload in self.workloads.all)
+
+    @cached_property
     def peer_authentications(self) -> PeerAuthentications:
         return PeerAuthentications(self.inventory, self.meshconfig.root_namespace)
 

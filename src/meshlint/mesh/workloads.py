@@ -81,6 +81,10 @@ class Workloads:
         """The workloads of the input that carry all these labels, in whatever namespace."""
         return [self._by_pod[id(pod)] for pod in self._inventory.selecting(None, labels)]
 
+    def pools_of(self, workload: Workload) -> list[Resource]:
+        """The InferencePools that take the pods of a workload."""
+        return self._pools.of(workload.namespace, workload.labels)
+
     def behind(self, host: str) -> list[Workload]:
         """The workloads a host of the cluster leads to; empty for other hosts and for what is not in the input."""
         service = split_service_host(host, self._domain)
@@ -100,10 +104,17 @@ class Workloads:
         found = [w.inference for w in workloads if w.inference]
         if workloads and not any(w.implied for w in workloads):
             return min(found, key=_loudness, default=None)
-        if host in self._generates and not self._is_proxy(host):
+        if host in self._generates and not self.is_proxy(host):
             return self._by_path(host)
         service = split_service_host(host, self._domain)
         return min(found, key=_loudness, default=inference.of_name(service[0] if service else host, None))
+
+    def is_proxy(self, host: str) -> bool:
+        """Whether an API gateway or proxy stands behind a host, by its workloads, else by its name."""
+        pods = [workload.pod for workload in self.behind(host) if workload.pod]
+        service = split_service_host(host, self._domain)
+        by_name = inference.is_proxy([service[0] if service else host], None)
+        return all(inference.is_proxy(_names(pod), pod) for pod in pods) if pods else by_name
 
     def states_no_generation(self, host: str) -> bool:
         """Whether the user stated of every workload behind a host that it does not generate."""
@@ -133,10 +144,6 @@ class Workloads:
         reason = Reason(f"a route sends a generation path to {host}", self._generates[host])
         return Inference(ModelKind.GENERATION, True, False, (reason,))
 
-    def _is_proxy(self, host: str) -> bool:
-        service = split_service_host(host, self._domain)
-        return inference.is_proxy([service[0] if service else host], None)
-
     def _supplied(self, pod: PodTemplate) -> Workload:
         plane = data_plane(pod, self._inventory, self._meshconfig)
         resource = pod.resource
@@ -147,9 +154,8 @@ class Workloads:
         found, stated = inference.of_pod(pod, self._settings.inference)
         if stated:
             return found
-        names = [pod.name, *(pod.labels.get(label, "") for label in _NAME_LABELS)]
         host = next((h for h in self._hosts_of(pod) if h in self._generates), None)
-        if host and not inference.is_proxy(names, pod) and (not found or found.kind is not ModelKind.GENERATION):
+        if host and not inference.is_proxy(_names(pod), pod) and (not found or found.kind is not ModelKind.GENERATION):
             return self._by_path(host)
         if found and found.sure:
             return found
@@ -232,6 +238,10 @@ class Workloads:
             served = self._by_path(host)
         plane = Effective(DataPlane.SIDECAR, (reason,))
         return Workload(policy, namespace, name or "*", given, None, plane, Effective(True, (reason,)), served)
+
+
+def _names(pod: PodTemplate) -> list[str]:
+    return [pod.name, *(pod.labels.get(label, "") for label in _NAME_LABELS)]
 
 
 def _loudness(found: Inference) -> tuple[bool, bool]:

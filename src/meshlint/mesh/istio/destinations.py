@@ -131,7 +131,7 @@ class DestinationRules:
     def for_client(self, client: str, host: str) -> Effective[Merged | None]:
         """The merged rule that clients of a namespace get for a host, None = none, the candidates of a tie included."""
         hidden: Effective[Merged | None] | None = None
-        for rules, step in self._steps(client, host, self._owner(host)):
+        for rules, step in self._steps(client, host, self.owner(host)):
             found = self._chosen(rules, client, step)
             if step.own or found.value or found.candidates:
                 return found
@@ -146,7 +146,7 @@ class DestinationRules:
             found += self._for_selected(client, host)
         distinct: dict[object, Effective[Merged | None]] = {}
         for outcome in found:
-            distinct.setdefault((outcome.value, tuple(c.value for c in outcome.candidates)), outcome)
+            distinct.setdefault(tuple(one.value for one in outcome.outcomes), outcome)
         return list(distinct.values())
 
     def _clients(self, host: str) -> Iterable[str]:
@@ -155,7 +155,7 @@ class DestinationRules:
         rules = [rule for name in (host, *patterns) for rule in self._named.get(name, ())]
         holders = [rule.namespace for rule in rules]
         named = [namespace for rule in rules for namespace in self._exports(rule) if namespace != "*"]
-        return dict.fromkeys([*filter(None, [self._owner(host)]), *holders, *named, self._root, ""])
+        return dict.fromkeys([*filter(None, [self.owner(host)]), *holders, *named, self._root, ""])
 
     def _for_selected(self, client: str, host: str) -> Iterator[Effective[Merged | None]]:
         """What workloads of a namespace get that a workloadSelector of its own rules takes."""
@@ -165,8 +165,8 @@ class DestinationRules:
             if selector:
                 yield self._chosen(rules, client, _Step("for the workloads it selects", True), selector)
 
-    def _owner(self, host: str) -> str | None:
-        """The namespace of a host's service; that of all the services which `*.NAMESPACE.svc.DOMAIN` covers."""
+    def owner(self, host: str) -> str | None:
+        """The namespace of a host's service, or of all that `*.NAMESPACE.svc.DOMAIN` covers; None = not known."""
         name = f"any{host[1:]}" if host.startswith("*.") else host
         service = split_service_host(name, self._domain)
         return service[1] if service else self._entries.get(host)
@@ -278,6 +278,15 @@ def _joins(rule: Merged, entry: Merged) -> bool:
     if rule.selector and rule.selector != entry.selector:
         return False
     return rule.export_to == entry.export_to or bool(entry.export_to and entry.export_to < rule.export_to)
+
+
+def policy_paths(rule: Resource) -> Iterator[Path]:
+    """The traffic policies of a DestinationRule: its own, those of its subsets, and what each has for single ports."""
+    subsets: Iterable[Path] = (("spec", "subsets", i) for i, _ in enumerate(rule.items("spec", "subsets")))
+    for owner in (("spec",), *subsets):
+        path: Path = (*owner, "trafficPolicy")
+        yield path
+        yield from ((*path, "portLevelSettings", i) for i, _ in enumerate(rule.items(*path, "portLevelSettings")))
 
 
 def blocks(rule: Resource) -> tuple[str, ...]:

@@ -27,10 +27,10 @@ class ExternalHosts:
         self._domain = domain
         self._workloads = workloads
         self._entries: dict[str, list[tuple[Resource, Location]]] = defaultdict(list)
+        self._inside: dict[str, list[tuple[Resource, Location]]] = defaultdict(list)
         for entry in inventory.all(SERVICE_ENTRY):
             for host, where in hosts_of(entry):
-                if is_external(entry):
-                    self._entries[host].append((entry, where))
+                (self._entries if is_external(entry) else self._inside)[host].append((entry, where))
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             for host in route.hosts:
@@ -54,6 +54,9 @@ class ExternalHosts:
             return Effective(False, (Reason(f"{served} serves {host}", served.at("spec", "hosts")),))
         if entry:
             return Effective(True, (Reason(f"{entry[0]} declares {host} outside the mesh", entry[1]),))
+        if host in self._inside:
+            inside, declared = self._inside[host][0]
+            return Effective(False, (Reason(f"{inside} declares {host} inside the mesh", declared),))
         if any(host_matches(approved, host) for approved in self._settings.approved_egress_hosts):
             where = self._settings.places.get("approved-egress-hosts")
             return Effective(True, (Reason(f"{host} is one of approved-egress-hosts", where),))

@@ -12,6 +12,7 @@ How a rule of `check` asks:
         policy.value.outlier_detection         # each winner of a tie for which the condition holds, weakened if not all do
         outlier(policy.value.outlier_detection)                # its numbers as the proxy gets them: xds.limits
         mesh.host_policies.locality(one, policy.value)         # what decides about localities: xds.balancing
+    mesh.host_policies.ejections(host)         # what outlier detection may do to each pool that calls reach: ejection
 
 `mesh.host_policies.seen_from(namespace, host)` is the same for clients of one namespace that no workloadSelector takes.
 What clients with equal DestinationRules get is worked out once, however many they are.
@@ -28,15 +29,16 @@ from ...resource.kinds import NAMESPACE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
 from ...resource.match import ServicePort, entry_ports, service_ports, split_service_host, subset_of
 from ...resource.resource import Resource, get, required
 from ...source.document import Path
-from ..backends import Backends, BackendsOfHosts
+from ..backends import Backends, BackendsOfHosts, Count
 from ..effective import Basis, Effective, Reason
 from ..subjects import Answer, Destination, Host, Route
 from .destinations import DestinationRules, Merged
+from .ejection import Ejection, ejection
 from .meshconfig import MeshConfig
 from .order import spread
 from .routes import l4_destinations
 from .xds.balancing import LocalitySetting, locality_setting, traffic_distribution
-from .xds.traffic_policy import TrafficPolicy, traffic_policy
+from .xds.traffic_policy import Block, TrafficPolicy, traffic_policy
 
 _TIE = "creation times decide which DestinationRule is merged first"
 
@@ -47,6 +49,7 @@ class HostPolicy(NamedTuple):
     `service` is the Service or ServiceEntry behind the host, `ports` are those of its ports that this is for; None and ()
     where the input has none. `destinations` are those of routes that lead here. `use`: MAYBE = routes that are not in the
     input may lead here; NO = those of the input all lead elsewhere. `labels` are what the subset requires of endpoints.
+    `balanced` is False where no proxy of the input chooses among endpoints: the application calls one by its address.
     """
 
     host: str
@@ -59,10 +62,17 @@ class HostPolicy(NamedTuple):
     destinations: tuple[Destination, ...]
     use: Answer
     labels: Mapping[str, str]
+    balanced: bool
 
     def __str__(self) -> str:
         port = f"port {self.port} of " if self.port else ""
         return port + (f"subset {self.subset} of " if self.subset else "") + self.host
+
+
+def names(parts: Sequence[HostPolicy]) -> list[str]:
+    """What to call several policies of a host: the host alone where the policy that is for no subset and port is among them."""
+    whole = [one for one in parts if one.port is None and not one.subset]
+    return [str(one) for one in whole or parts]
 
 
 class HostPolicies:
@@ -84,14 +94,17 @@ class HostPolicies:
         self._backends = backends
         self._domain = domain
         self._concrete = [host.name for host in hosts if not host.name.startswith("*")]
-        self._entries: dict[str, Resource] = {}
+        self._entries: dict[str, list[Resource]] = defaultdict(list)
         for entry in inventory.all(SERVICE_ENTRY):
             for name in entry.items("spec", "hosts"):
-                self._entries.setdefault(str(name), entry)
+                self._entries[str(name)].append(entry)
         self._led_to: dict[str, list[Destination]] = defaultdict(list)
+        self._behind_gateways: set[str] = set()
         for route in routes:
             for destination in route.destinations:
                 self._led_to[destination.host].append(destination)
+                if route.gateway:
+                    self._behind_gateways.add(destination.host)
         for virtual_service in inventory.all(VIRTUAL_SERVICE):
             for destination in l4_destinations(virtual_service, domain):
                 self._led_to[destination.host].append(destination)
@@ -99,7 +112,9 @@ class HostPolicies:
         self._settled: dict[tuple[Merged | None, int | None, str], TrafficPolicy] = {}
 
     def of(self, host: Host) -> Sequence[HostPolicy]:
-        """What clients get for a host. A wildcard has none where the input has hosts that it covers, which have their own."""
+        """What clients get for a host. A wildcard has none where the input has hosts that it covers, which have their own;
+        an ExternalName has none, since it is another name of a host.
+        """
         known = self._known.get(host.name)
         if known is None:
             is_covering = host.name.startswith("*") and any(subset_of(name, host.name) for name in self._concrete)
@@ -114,7 +129,7 @@ class HostPolicies:
 
     def backends(self, one: HostPolicy) -> Backends:
         """What is behind it."""
-        return self._backends.of(one.host, one.labels)
+        return self._backends.of(one.host, one.labels, one.ports)
 
     def locality(self, one: HostPolicy, policy: TrafficPolicy) -> Effective[LocalitySetting | None]:
         """What decides about localities under a policy of a host; None = nothing does."""
@@ -126,31 +141,92 @@ class HostPolicies:
             distribution = traffic_distribution(one.service, namespace, self._meshconfig)
         return locality_setting(policy.load_balancer, distribution, self._meshconfig)
 
-    def service(self, host: str) -> Resource | None:
-        """The Service or ServiceEntry of a host."""
+    def failover(self, one: HostPolicy, policy: TrafficPolicy) -> Block | None:
+        """The localityLbSetting by which a DestinationRule says where calls go when endpoints near by are unhealthy."""
+        setting, own = self.locality(one, policy), policy.load_balancer.value
+        if own is None or setting.value is None or not setting.value.moves:
+            return None
+        where = own.at("localityLbSetting")
+        return Block(own.get("localityLbSetting"), where) if setting.origin == where else None
+
+    def prefers_near(self, one: HostPolicy, policy: TrafficPolicy) -> bool:
+        """Whether it is outlier detection alone that makes clients prefer the endpoints near by: nothing but the mesh's
+        setting, which is on by default, decides about localities, and there may be several endpoints.
+        """
+        own, setting = policy.load_balancer.value, self.locality(one, policy).value
+        if policy.outlier_detection.value is None or setting is None:
+            return False
+        if own and any(own.get(name) is not None for name in ("localityLbSetting", "zoneAwareLbSetting")):
+            return False
+        size = self.backends(one).size.value
+        is_single = isinstance(size, Count) and size.most <= 1
+        return not (setting.shares or setting.forced or setting.zone_aware or is_single)
+
+    def has_elsewhere(self, one: HostPolicy, policy: TrafficPolicy) -> bool:
+        """Whether calls have another place to go when all endpoints of one are ejected: another locality."""
+        setting = self.locality(one, policy).value
+        places = {place for _, shares in setting.shares for place in shares} if setting else set()
+        if setting and (setting.moves or len(places) > 1):
+            return True
+        return len(self._backends.localities(self.backends(one))) > 1
+
+    def under(self, merged: Merged | None, port: int | None, subset: str) -> TrafficPolicy | None:
+        """The policy of a port and subset if this were the DestinationRule in force; None = there is no such subset."""
+        if subset and (merged is None or merged.subset(subset) is None):
+            return None
+        key = (merged, port, subset)
+        if key not in self._settled:
+            self._settled[key] = traffic_policy(*key, self._meshconfig)
+        return self._settled[key]
+
+    def ejections(self, host: Host) -> Iterator[tuple[HostPolicy, Effective[Ejection | None]]]:
+        """What outlier detection may do to each pool of a host that calls reach; None = nothing, or not known."""
+        for one in self.of(host):
+            if one.use is Answer.YES and one.balanced:
+                yield one, self._ejection(one)
+
+    def _ejection(self, one: HostPolicy) -> Effective[Ejection | None]:
+        def step(policy: Effective[TrafficPolicy | None]) -> Effective[Ejection | None]:
+            if policy.value is None or policy.value.outlier_detection.value is None:
+                return Effective(None, policy.because)
+            return Effective(ejection(policy.value, self.backends(one).size), policy.because)
+
+        return spread(one.policy, step, _TIE)
+
+    def services(self, host: str) -> list[Resource]:
+        """The Service of a host, and the ServiceEntries that have it."""
         name = split_service_host(host, self._domain)
         known = self._inventory.find(SERVICE, name[1], name[0]) if name else None
-        return known or self._entries.get(host)
+        return [*([known] if known else []), *self._entries.get(host, ())]
 
     def destinations(self, host: str) -> Sequence[Destination]:
         """The destinations of routes that lead to a host, http routes first."""
         return self._led_to.get(host, ())
 
     def _policies(self, host: Host, merged: Effective[Merged | None]) -> Iterator[HostPolicy]:
-        outcomes = [candidate.value for candidate in merged.candidates or (merged,)]
-        subsets = dict.fromkeys(name for one in outcomes if one for name, _, _ in one.subsets)
+        outcomes = [outcome.value for outcome in merged.outcomes if outcome.value]
+        subsets = dict.fromkeys(name for one in outcomes for name, _, _ in one.subsets)
+        services = self.services(host.name)
+        if services and services[0].get("spec", "type") == "ExternalName":
+            return
         for subset in ("", *subsets):
-            yield from self._of_subset(host, merged, [one for one in outcomes if one], subset)
+            yield from self._of_subset(host, services, merged, outcomes, subset)
 
     def _of_subset(
-        self, host: Host, merged: Effective[Merged | None], outcomes: Sequence[Merged], subset: str
+        self,
+        host: Host,
+        services: Sequence[Resource],
+        merged: Effective[Merged | None],
+        outcomes: Sequence[Merged],
+        subset: str,
     ) -> Iterator[HostPolicy]:
         """One for each port that has settings of its own, and one for the others."""
-        service = self.service(host.name)
-        ports = _ports(service)
+        service = services[0] if services else None
+        ports = _ports(services)
         settled = _settled_ports(outcomes, subset)
         labels = _labels(outcomes, subset)
         led = self.destinations(host.name)
+        balanced = not _passes_through(service) or host.name in self._behind_gateways
         for port in (None, *settled):
             served = tuple(p for p in ports if _is_for(p.number, port, settled))
             if ports and not served:
@@ -158,29 +234,30 @@ class HostPolicies:
             here = tuple(d for d in led if (d.subset or "") == subset and _is_for(d.port, port, settled))
             policy = self._policy(merged, port, subset)
             use = _use(host, subset, bool(here), bool(led))
-            yield HostPolicy(host.name, port, subset, service, served, merged, policy, here, use, labels)
+            yield HostPolicy(host.name, port, subset, service, served, merged, policy, here, use, labels, balanced)
 
     def _policy(
         self, merged: Effective[Merged | None], port: int | None, subset: str
     ) -> Effective[TrafficPolicy | None]:
-        def step(one: Effective[Merged | None]) -> Effective[TrafficPolicy | None]:
-            if subset and (one.value is None or one.value.subset(subset) is None):
-                return Effective(None, (*one.because, Reason(f"there is no subset {subset}")))
-            return Effective(self._settle(one.value, port, subset), one.because)
-
-        return spread(merged, step, _TIE)
-
-    def _settle(self, merged: Merged | None, port: int | None, subset: str) -> TrafficPolicy:
-        known = self._settled.get((merged, port, subset))
-        if known is None:
-            known = self._settled[merged, port, subset] = traffic_policy(merged, port, subset, self._meshconfig)
-        return known
+        return spread(merged, lambda one: Effective(self.under(one.value, port, subset), one.because), _TIE)
 
 
-def _ports(service: Resource | None) -> tuple[ServicePort, ...]:
+def _passes_through(service: Resource | None) -> bool:
+    """Whether sidecars leave the choice of the address to the caller: for headless Services, and entries that resolve nothing."""
     if service is None:
-        return ()
-    return tuple(entry_ports(service) if service.group_kind == SERVICE_ENTRY else service_ports(service))
+        return False
+    if service.group_kind == SERVICE_ENTRY:
+        return service.get("spec", "resolution") in (None, "NONE")
+    return bool(service.get("spec", "clusterIP") == "None")
+
+
+def _ports(services: Iterable[Resource]) -> Sequence[ServicePort]:
+    """The ports of several objects for one host, the first of each number."""
+    found: dict[int, ServicePort] = {}
+    for service in services:
+        for port in entry_ports(service) if service.group_kind == SERVICE_ENTRY else service_ports(service):
+            found.setdefault(port.number, port)
+    return tuple(found.values())
 
 
 def _is_for(number: int | None, port: int | None, settled: Sequence[int]) -> bool:

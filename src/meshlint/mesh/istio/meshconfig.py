@@ -83,6 +83,15 @@ class MeshConfig:
         tie = Reason(f"{len(self._sources)} mesh configurations in the input differ", None, Basis.ASSUMED)
         return Effective(distinct[0].value, (tie, *distinct[0].because), tuple(distinct))
 
+    def stated(self, resource: Resource, *path: str) -> tuple[Any, Location] | None:
+        """What one object of the input says at a path of meshConfig, and its place; None where it says nothing of it."""
+        return next((s.get(path) for s in self._sources if s.resource is resource), None)
+
+    @property
+    def unsaid(self) -> Basis:
+        """What the default of a setting that no source has stands on: it is certain where the mesh's settings are given."""
+        return Basis.DECLARED if self._sources else Basis.DEFAULT
+
     def chart(self, *path: str) -> Any:
         """A value of the istiod chart outside meshConfig, from Helm values or an IstioOperator; None when not given."""
         found = self.chart_value(*path)

@@ -4,15 +4,18 @@ Mirrors `core/cluster_traffic_policy.go applyLoadBalancer` and `core/loadbalance
 `model/service.go GetTrafficDistribution`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
+from ....resource.kinds import DESTINATION_RULE
 from ....resource.match import duration_ms
 from ....resource.resource import Resource, each
 from ....source.document import Path
 from ...effective import Basis, Effective, Reason, Unknown
+from ..destinations import policy_paths
 from ..meshconfig import MeshConfig
 from .limits import Number, whole_number
+from .proxies import REGION, SUBZONE, ZONE
 from .traffic_policy import Block, read
 
 PASSTHROUGH = "PASSTHROUGH"
@@ -31,10 +34,10 @@ _SLOW_START = (_LEAST_REQUEST, "ROUND_ROBIN")
 _DISTRIBUTION = "networking.istio.io/traffic-distribution"
 _SAME_ZONE, _SAME_NODE = "PreferSameZone", "PreferSameNode"
 _WORDS = {word.lower(): word for word in (_SAME_ZONE, _SAME_NODE)} | {"preferclose": _SAME_ZONE}
-_NETWORK, _REGION, _ZONE = "topology.istio.io/network", "topology.kubernetes.io/region", "topology.kubernetes.io/zone"
+_NETWORK = "topology.istio.io/network"
 _NEAR = {
-    _SAME_ZONE: (_NETWORK, _REGION, _ZONE),
-    _SAME_NODE: (_NETWORK, _REGION, _ZONE, "topology.istio.io/subzone", "kubernetes.io/hostname"),
+    _SAME_ZONE: (_NETWORK, REGION, ZONE),
+    _SAME_NODE: (_NETWORK, REGION, ZONE, SUBZONE, "kubernetes.io/hostname"),
 }
 
 
@@ -51,6 +54,19 @@ class LocalitySetting(NamedTuple):
     forced: bool = False
     zone_aware: bool = False
     idle: bool = False
+
+    @property
+    def moves(self) -> bool:
+        """Whether somebody says where traffic goes when endpoints are unhealthy."""
+        return not self.shares and bool(self.failover or self.priority)
+
+
+class Clash(NamedTuple):
+    """Two fields of a localityLbSetting that exclude each other; `refused`: whether validation refuses to have both."""
+
+    winner: str
+    loser: str
+    refused: bool
 
 
 def algorithm(load_balancer: Effective[Block | None]) -> Effective[str | Unknown]:
@@ -95,7 +111,34 @@ def locality_setting(
         given = meshconfig.value(name)
         if isinstance(given.value, dict) and given.origin and (zone_aware or not is_zone_aware):
             return _setting(Block(given.value, given.origin), given.because, is_zone_aware)
-    return Effective(LocalitySetting(), (Reason("meshConfig.localityLbSetting is on by default", None, Basis.DEFAULT),))
+    return Effective(
+        LocalitySetting(), (Reason("meshConfig.localityLbSetting is on by default", None, meshconfig.unsaid),)
+    )
+
+
+def locality_settings(resource: Resource, meshconfig: MeshConfig) -> Iterator[Block]:
+    """Every localityLbSetting that a DestinationRule, or an object with mesh settings, has as written."""
+    for path in policy_paths(resource) if resource.group_kind == DESTINATION_RULE else ():
+        where = (*path, "loadBalancer", "localityLbSetting")
+        if isinstance(resource.get(*where), dict):
+            yield Block(resource.get(*where), resource.at(*where))
+    stated = meshconfig.stated(resource, "localityLbSetting")
+    if stated and isinstance(stated[0], dict):
+        yield Block(*stated)
+
+
+def clash(setting: Block) -> Clash | None:
+    """What a localityLbSetting has that its other fields exclude (`agent/validation.go ValidateLocalityLbSetting`)."""
+    distribute, failover, priority = (
+        each(setting.data, name) for name in ("distribute", "failover", "failoverPriority")
+    )
+    if distribute and failover:
+        return Clash("distribute", "failover", True)
+    if failover and any(label in (REGION, ZONE, SUBZONE) for label in priority):
+        return Clash("failoverPriority", "failover", True)
+    if distribute and priority and setting.get("enabled") is not False:
+        return Clash("distribute", "failoverPriority", False)
+    return None
 
 
 def traffic_distribution(

@@ -41,6 +41,11 @@ class Pool(NamedTuple):
     h2_upgrade: Effective[str | Unknown | None]
     use_client_protocol: Effective[bool | Unknown | None]
 
+    @property
+    def is_unlimited(self) -> bool:
+        """Whether nothing limits how many requests or connections there may be at a time."""
+        return self.max_connections.value is self.max_pending.value is self.max_requests.value is None
+
 
 class Outlier(NamedTuple):
     """When endpoints are ejected. A count of 0 switches that kind off; `min_health_percent` is never None (0)."""

@@ -1,0 +1,43 @@
+from collections import defaultdict
+from collections.abc import Iterator
+
+from meshlint.mesh.effective import Effective
+from meshlint.mesh.istio.ejection import Ejection
+from meshlint.mesh.istio.host_policies import HostPolicy
+from meshlint.mesh.mesh import Mesh
+from meshlint.mesh.subjects import Host
+from meshlint.rule.rule import Problem
+
+
+def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
+    """A block that can eject an endpoint of one pool of the host does what it is for."""
+    blocks, working = defaultdict(list), set()
+    for one, ejection in mesh.host_policies.ejections(host):
+        for found in ejection.fitting(lambda outcome: outcome is not None and _ejects_nobody(outcome)):
+            blocks[found.value.block.location].append((one, found))
+        known = [outcome.value for outcome in ejection.outcomes if outcome.value]
+        working |= {found.block.location for found in known if found.ejectable and not found.is_idle}
+    for location, pools in blocks.items():
+        if location not in working:
+            yield from (_problem(one, found, mesh) for one, found in pools)
+
+
+def _ejects_nobody(ejection: Ejection) -> bool:
+    """A single endpoint is better left in."""
+    if ejection.pool is None or ejection.is_idle:
+        return ejection.is_idle and not (ejection.pool and ejection.pool.most == 1)
+    return ejection.ejectable == 0 and ejection.pool.least > 1
+
+
+def _problem(one: HostPolicy, found: Effective[Ejection], mesh: Mesh) -> Problem:
+    ejection = found.value
+    failover = mesh.host_policies.failover(one, ejection.policy)
+    too_few = f"{ejection.percent}% of fewer than {ejection.needed} is less than one"
+    return Problem(
+        ejection.block.at("consecutive5xxErrors" if ejection.is_idle else "maxEjectionPercent"),
+        related=[ejection.size, *([failover.location] if failover else [])],
+        rests_on=[found],
+        host=one if ejection.is_idle else f"{one} ({ejection.pool} endpoints)",
+        failover=", and failover never starts" if failover else "",
+        why="every error counter is 0" if ejection.is_idle else too_few,
+    )
