@@ -384,6 +384,70 @@ MESSAGES = [
         "(ConfigMap istio sets outboundTrafficPolicy.mode ALLOW_ANY).",
     ),
     (
+        "resilience/outlier_ejection_empties_small_pool/examples/bad_everything.yaml:13",
+        "Outlier detection may eject all endpoints of cart.shop.svc.cluster.local, so a burst of errors leaves none: every "
+        "call gets 503.",
+    ),
+    (
+        "resilience/outlier_ejection_empties_small_pool/examples/bad_smallest_subset.yaml:98",
+        "Outlier detection may eject 3 of as few as 4 endpoints of subset v2 of cart.shop.svc.cluster.local, so a burst of "
+        "errors leaves 1 to carry the load.",
+    ),
+    (
+        "resilience/outlier_ejection_empties_small_pool/examples/bad_single_error.yaml:51",
+        "Outlier detection may eject 2 of 4 endpoints of cart.shop.svc.cluster.local, each after a single error, so a burst "
+        "of errors leaves 2 to carry the load.",
+    ),
+    (
+        "resilience/outlier_detection_ejects_nobody/examples/bad_every_subset.yaml:73",
+        "Outlier detection takes no failing endpoint out of subset v1 of cart.shop.svc.cluster.local (4 endpoints) and "
+        "subset v2 of cart.shop.svc.cluster.local (3 endpoints): 20% of fewer than 5 is less than one.",
+    ),
+    (
+        "resilience/outlier_detection_ejects_nobody/examples/bad_failover.yaml:52",
+        "Outlier detection takes no failing endpoint out of cart.shop.svc.cluster.local (4 endpoints), and failover never "
+        "starts: 20% of fewer than 5 is less than one.",
+    ),
+    (
+        "resilience/outlier_detection_ejects_nobody/examples/bad_counters.yaml:11",
+        "Outlier detection takes no failing endpoint out of cart.shop.svc.cluster.local: every error counter is 0.",
+    ),
+    (
+        "resilience/failover_without_outlier_detection/examples/bad_failover.yaml:15",
+        "cart.shop.svc.cluster.local will not fail over from eu-west-1 to eu-central-1 and from eu-central-1 to eu-west-1: "
+        "without outlier detection Envoy never considers an endpoint unhealthy.",
+    ),
+    (
+        "resilience/failover_without_outlier_detection/examples/bad_priority.yaml:13",
+        "qdrant.rag.svc.cluster.local will not fail over by topology.kubernetes.io/region and topology.kubernetes.io/zone: "
+        "without outlier detection Envoy never considers an endpoint unhealthy.",
+    ),
+    (
+        "resilience/locality_distribute_with_failover/examples/bad_rule.yaml:20",
+        "DestinationRule shop/retriever is rejected at admission, because its localityLbSetting has distribute and failover; "
+        "where it is stored already, failover from eu-west-1 to eu-central-1 and from eu-central-1 to eu-west-1 never happens.",
+    ),
+    (
+        "resilience/locality_distribute_with_failover/examples/bad_mesh_settings.yaml:17",
+        "ConfigMap istio-system/istio holds mesh settings that istiod refuses as a whole, because its localityLbSetting has "
+        "distribute and failover; istiod keeps those it had, and has Istio's defaults after a restart.",
+    ),
+    (
+        "resilience/locality_distribute_with_failover/examples/bad_priority_is_ignored.yaml:18",
+        "DestinationRule shop/cart has a failoverPriority without effect, because its localityLbSetting has distribute and "
+        "failoverPriority; distribute decides alone.",
+    ),
+    (
+        "resilience/outlier_detection_enables_locality_failover/examples/bad_blocks.yaml:27",
+        "The outlier detection of port 9000 of cart.shop.svc.cluster.local also makes clients send all traffic to endpoints "
+        "in their own zone first, which can overload a zone with few replicas.",
+    ),
+    (
+        "resilience/inference_host_without_circuit_breaker/examples/bad_no_rule.yaml:5",
+        "llama.ai-inference.svc.cluster.local has no outlier detection and no request limit: a failing replica keeps its "
+        "share of the traffic, and overload queues without bound.",
+    ),
+    (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",
         "`portLevelMtls` is there twice in one mapping: the API server refuses it where it validates strictly, and else "
         "keeps only the last one.",

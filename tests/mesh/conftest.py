@@ -47,6 +47,7 @@ _VERSIONS: Mapping[str, str] = {
     "Canary": "flagger.app/v1beta1",
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "ScaledObject": "keda.sh/v1alpha1",
+    "EndpointSlice": "discovery.k8s.io/v1",
 }
 _HEADER = re.compile(r"^([A-Z]\w+) (?:([\w.-]+)/)?([\w.-]+)(?: \{(.*)\})?( # <-)?$", re.MULTILINE)
 

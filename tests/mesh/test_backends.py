@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.effective import UNKNOWN
+from meshlint.resource.match import ServicePort
 
 from .conftest import line_of, marked, mesh_of
 
@@ -83,6 +84,38 @@ spec:
     found = mesh_of(SERVICE + DEPLOYMENT + scaler).backends.of(CART, {}).size
     assert line_of(found.origin) == marked(scaler)
     assert [reason.text for reason in found.because] == ["HorizontalPodAutoscaler shop/cart keeps at least 3 pods"]
+
+
+NAMED = """\
+Deployment shop/%s
+spec:
+  replicas: %d
+  template:
+    metadata: {labels: {app: cart}}
+    spec: {containers: [{name: c, image: c, ports: [{name: %s, containerPort: 8080}]}]}
+---
+"""
+
+
+def test_pods_without_a_port_of_that_name_do_not_serve_it() -> None:
+    mesh = mesh_of(SERVICE + NAMED % ("a", 3, "http") + NAMED % ("b", 4, "admin"))
+    by_name, by_number = ServicePort(80, "http", "http", "http"), ServicePort(81, "x", "http", 8080)
+    found = [mesh.backends.of(CART, {}, ports).size.value for ports in ((by_name,), (by_number,), (by_name, by_number))]
+    assert found == [(3, 3), (7, 7), (7, 7)]
+
+
+SLICE = """\
+EndpointSlice shop/a {labels: {kubernetes.io/service-name: cart}}
+addressType: IPv4
+endpoints: [{addresses: [10.9.0.1, 10.9.0.2]}]
+ports: [{name: http, port: 8080}]
+---
+"""
+
+
+def test_endpoints_of_a_service_without_a_selector() -> None:
+    service = "Service shop/cart\nspec: {ports: [{port: 80, name: http}]}\n---\n"
+    assert mesh_of(service + SLICE).backends.of(CART, {}).size.value == (2, 2)
 
 
 def test_localities_are_those_the_input_tells() -> None:

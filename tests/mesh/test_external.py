@@ -96,3 +96,17 @@ def test_the_entries_of_a_host_and_of_a_pattern() -> None:
     assert [line_of(where) for _, where in external.entries("api.example.com")] == [marked(ENTRY)]
     assert [line_of(where) for _, where in external.entries("*.example.com")] == [marked(ENTRY)]
     assert external.entries("other.org") == []
+
+
+@pytest.mark.parametrize(
+    ("location", "host", "inside"),
+    [
+        ("MESH_INTERNAL", "api.example.com", True),
+        ("MESH_EXTERNAL", "api.example.com", False),
+        ("MESH_INTERNAL", "other.example.com", False),
+        ("MESH_EXTERNAL", "cart.shop.svc.cluster.local", True),
+    ],
+)
+def test_endpoints_inside_the_mesh(location: str, host: str, inside: bool) -> None:
+    mesh = mesh_of(ENTRY.replace(" # <-", "").replace("  ports", f"  location: {location}\n  ports"))
+    assert mesh.external.is_inside(host) is inside

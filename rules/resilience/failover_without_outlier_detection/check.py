@@ -6,6 +6,9 @@ from meshlint.mesh.istio.xds.traffic_policy import Block, TrafficPolicy
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Host
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
+
+DETECTION = {"consecutive5xxErrors": 5, "interval": "10s", "baseEjectionTime": "30s"}
 
 
 def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
@@ -21,6 +24,7 @@ def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
         yield Problem(
             setting.at("failover" if moves else "failoverPriority"),
             related=[policy.outlier_detection],
+            fix=[Put(policy.load_balancer.value.beside("outlierDetection"), DETECTION)],
             host=names([one for one, _, _ in parts]),
             how=[f"from {move.get('from')} to {move.get('to')}" for move in moves]
             or f"by {' and '.join(setting.get('failoverPriority'))}",

@@ -43,7 +43,11 @@ def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
 def _served(host: Host, mesh: Mesh) -> Inference | None:
     """What a host serves that its callers' proxies have to protect: not by an endpoint picker, and not an API gateway."""
     found = mesh.workloads.inference_of(host.name)
-    if found is None or mesh.external.of(host.name).value or (mesh.workloads.is_proxy(host.name) and not found.stated):
+    if (
+        found is None
+        or not mesh.external.is_inside(host.name)
+        or (mesh.workloads.is_proxy(host.name) and not found.stated)
+    ):
         return None
     is_routed = bool(mesh.host_policies.destinations(host.name))
     picked = [mesh.workloads.pools_of(workload) for workload in mesh.workloads.behind(host.name)]

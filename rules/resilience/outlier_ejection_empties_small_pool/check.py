@@ -9,6 +9,7 @@ from meshlint.mesh.istio.host_policies import HostPolicy
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Host, ModelKind
 from meshlint.rule.rule import Problem
+from meshlint.source.change import Put
 
 FEW = 3
 """A pool of this many endpoints or fewer, of a model that generates, makes it an error."""
@@ -41,8 +42,13 @@ def _field(one: HostPolicy, ejection: Ejection, mesh: Mesh, options: Mapping[str
     drains = takes_all or (is_small and _leaves_too_few(ejection, options))
     if drains and not mesh.host_policies.has_elsewhere(one, ejection.policy):
         return "maxEjectionPercent"
+    return _hasty_counter(ejection) if is_small else None
+
+
+def _hasty_counter(ejection: Ejection) -> str | None:
+    """The counter for which a single error is enough."""
     counts = (ejection.counters.consecutive_5xx.value, ejection.counters.consecutive_gateway.value)
-    return COUNTERS[counts.index(1)] if is_small and 1 in counts else None
+    return COUNTERS[counts.index(1)] if 1 in counts else None
 
 
 def _leaves_too_few(ejection: Ejection, options: Mapping[str, Any]) -> bool:
@@ -66,6 +72,9 @@ def _problem(one: HostPolicy, found: Effective[Ejection], mesh: Mesh, options: M
         ejection.block.at(field),
         related=[ejection.size, *([health] if ejection.min_health else [])],
         rests_on=[found],
+        fix=[]
+        if not found.declared or _hasty_counter(ejection)
+        else [Put(ejection.block.at(field), options["max-percent"])],
         severity=None if generates and pool and pool.least <= FEW else Severity.WARNING,
         pools=f"{_share(ejection)} of {one}{hasty}",
         left=ejection.left or "none",

@@ -70,9 +70,10 @@ class BackendsOfHosts:
 
     def of(self, host: str, labels: Mapping[str, str], ports: Sequence[ServicePort] = ()) -> Backends:
         """What has all these labels and serves some of these ports of a host; () = whatever its ports."""
-        workloads = tuple(w for w in self._behind(host) if matches(labels, w.labels) and _serves(w, ports))
-        found = {e.address: e for e in self._beside_pods(host) if matches(labels, e.labels) and _is_of(e, ports)}
-        endpoints = tuple(found.values())
+        behind = list(self._behind(host))
+        workloads = tuple(w for w in behind if matches(labels, w.labels) and _serves(w, ports))
+        found = (e for e in self._listed(host) if matches(labels, e.labels) and _is_of(e, ports))
+        endpoints = tuple({e.address: e for e in found if not (behind and e.node)}.values())
         return Backends(workloads, endpoints, self._size(host, workloads, endpoints))
 
     def localities(self, backends: Backends) -> set[str]:
@@ -88,15 +89,15 @@ class BackendsOfHosts:
             if wanted:
                 yield from self._workloads.selected(entry.namespace, wanted)
 
-    def _beside_pods(self, host: str) -> Iterator[Endpoint]:
-        """Endpoints, without those of pods, which are on a node: they are left to their workloads."""
+    def _listed(self, host: str) -> Iterator[Endpoint]:
+        """The endpoints of a host where more than a selector may say them. Those of pods, which are on a node, among them."""
         service = split_service_host(host, self._domain)
         kinds = (WORKLOAD_ENTRY, ENDPOINT_SLICE) if service else ()
         more = service and any(self._inventory.in_namespace(kind, service[1]) for kind in kinds)
         if more or host in self._entries:
             registry = self._istiod().registry
             for known in registry.by_host.get(host, {}).values():
-                yield from (endpoint for endpoint in registry.endpoints(known) if not endpoint.node)
+                yield from registry.endpoints(known)
 
     def _size(
         self, host: str, workloads: Sequence[Workload], endpoints: Sequence[Endpoint]
@@ -150,9 +151,10 @@ class BackendsOfHosts:
 
 def _serves(workload: Workload, ports: Sequence[ServicePort]) -> bool:
     """Whether pods have one of the ports: those that a Service calls by name are not in every pod."""
-    named = [port.target for port in ports if isinstance(port.target, str)]
     pod = workload.pod
-    return len(named) < len(ports) or not ports or pod is None or any(named_port(pod, name) for name in named)
+    if pod is None or not ports:
+        return True
+    return any(isinstance(port.target, int) or named_port(pod, port.target, port.transport) for port in ports)
 
 
 def _is_of(endpoint: Endpoint, ports: Sequence[ServicePort]) -> bool:

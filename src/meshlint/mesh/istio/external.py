@@ -27,10 +27,13 @@ class ExternalHosts:
         self._domain = domain
         self._workloads = workloads
         self._entries: dict[str, list[tuple[Resource, Location]]] = defaultdict(list)
-        self._inside: dict[str, list[tuple[Resource, Location]]] = defaultdict(list)
+        self._inside: set[str] = set()
         for entry in inventory.all(SERVICE_ENTRY):
             for host, where in hosts_of(entry):
-                (self._entries if is_external(entry) else self._inside)[host].append((entry, where))
+                if is_external(entry):
+                    self._entries[host].append((entry, where))
+                else:
+                    self._inside.add(host)
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             for host in route.hosts:
@@ -54,15 +57,16 @@ class ExternalHosts:
             return Effective(False, (Reason(f"{served} serves {host}", served.at("spec", "hosts")),))
         if entry:
             return Effective(True, (Reason(f"{entry[0]} declares {host} outside the mesh", entry[1]),))
-        if host in self._inside:
-            inside, declared = self._inside[host][0]
-            return Effective(False, (Reason(f"{inside} declares {host} inside the mesh", declared),))
         if any(host_matches(approved, host) for approved in self._settings.approved_egress_hosts):
             where = self._settings.places.get("approved-egress-hosts")
             return Effective(True, (Reason(f"{host} is one of approved-egress-hosts", where),))
         if host in self._routes or self._listeners.meeting(host):
             return Effective(False, (Reason(f"a Gateway or VirtualService of the input serves {host}"),))
         return Effective(True, (Reason(f"nothing in the input serves {host}", None, Basis.DEFAULT),))
+
+    def is_inside(self, host: str) -> bool:
+        """Whether the endpoints of a host are in the mesh, as those of a ServiceEntry that says MESH_INTERNAL are."""
+        return host in self._inside or not self.of(host).value
 
     def entries(self, host: str) -> list[tuple[Resource, Location]]:
         """The ServiceEntries outside the mesh that have a host or a host that a pattern covers."""

@@ -52,6 +52,10 @@ class Block(NamedTuple):
     def at(self, *path: str | int) -> Location:
         return Location(self.location.document, (*self.location.path, *path))
 
+    def beside(self, *path: str | int) -> Location:
+        """The place of another block of the same policy, or of a field in it."""
+        return Location(self.location.document, (*self.location.path[:-1], *path))
+
 
 Layer = Mapping[str, Effective[Block | None]]
 
