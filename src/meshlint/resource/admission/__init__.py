@@ -6,8 +6,8 @@ from ...source.document import Path
 from ..resource import UNSET_NAMESPACE, Resource
 from . import structure, webhook
 from .complaint import Complaint
-from .meta import metadata
-from .placeholders import forms, has_placeholder
+from .forms import as_text, forms, without_nulls
+from .meta import Meta, metadata
 from .schema import Schema, schema_of
 
 
@@ -44,19 +44,24 @@ def is_judged(resource: Resource) -> bool:
     return schema_of(resource) is not None
 
 
-def verdict(resource: Resource) -> Verdict:
-    """What admission says of an object as it is written.
+def is_readable(resource: Resource) -> bool:
+    """Whether the metadata of an object can be read. Others get no further than the API server's decoder."""
+    return isinstance(metadata(as_text(resource.document.data.get("metadata")), None), Meta)
 
-    Placeholders are unknown: what is wrong only with what they stand for is not wrong.
+
+def verdict(resource: Resource, *, literally: bool = False) -> Verdict:
+    """What admission says of an object.
+
+    Placeholders are unknown: what is wrong only with what they stand for is not wrong. A null that the API server drops is
+    not there. `literally`, both are what is written: placeholders are text, and null is no value of its field.
     """
     schema = schema_of(resource)
     if schema is None:
         return TAKEN
     namespace = None if resource.namespace == UNSET_NAMESPACE else resource.namespace
     data = resource.document.data
-    if not has_placeholder(data):
-        return _verdict(schema, resource.kind, data, namespace)
-    verdicts = [_verdict(schema, resource.kind, form, namespace) for form in forms(schema, data)]
+    meant = [as_text(data)] if literally else forms(schema, without_nulls(schema, data))
+    verdicts = [_verdict(schema, resource.kind, form, namespace) for form in meant]
     return _common(verdicts) if verdicts else TAKEN
 
 

@@ -40,11 +40,8 @@ _RETRY_ON = frozenset(
     ]
 )
 _STATUS = frozenset(
-    (
-        *(*range(100, 104), *range(200, 209), 226, *range(300, 309)),
-        *(*range(400, 419), *range(421, 427), 428, 429, 431, 451, *range(500, 509), 510, 511),
-    )
-)
+    [*range(100, 104), *range(200, 209), 226, *range(300, 309), *range(400, 419), *range(421, 427), 428, 429, 431, 451]
+).union(range(500, 509), (510, 511))
 _METHODS = frozenset(["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "*"])
 _GRPC_STATUS = frozenset(
     [

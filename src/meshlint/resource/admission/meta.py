@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .complaint import Complaint, Complaints
+from .syntax import is_date_time
 
 _BOOLEANS = frozenset(["1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False"])
 _NOT_FOR_USERS = (
@@ -12,16 +13,8 @@ _NOT_FOR_USERS = (
     "internal.istio.io/webhook-always-reject",
 )
 _DRY_RUN = "istio.io/dry-run"
-_TEXTS = (
-    "name",
-    "generateName",
-    "namespace",
-    "uid",
-    "resourceVersion",
-    "selfLink",
-    "creationTimestamp",
-    "deletionTimestamp",
-)
+_TEXTS = ("name", "generateName", "namespace", "uid", "resourceVersion", "selfLink")
+_TIMES = ("creationTimestamp", "deletionTimestamp")
 
 
 class Meta(NamedTuple):
@@ -54,6 +47,10 @@ def metadata(written: Any, namespace: str | None) -> Meta | Complaint:
     for name in _TEXTS:
         if not isinstance(found.get(name), str | None):
             return Complaint(("metadata", name), "must be a string: quote it")
+    for name in _TIMES:
+        time = found.get(name)
+        if time is not None and not (isinstance(time, str) and is_date_time(time)):
+            return Complaint(("metadata", name), "must be a point in time like 2030-01-31T10:00:00Z")
     for name in ("labels", "annotations"):
         entries = found.get(name)
         if not isinstance(entries, dict | None):
