@@ -6,7 +6,7 @@ from ...source.document import Path
 from ..resource import UNSET_NAMESPACE, Resource
 from . import structure, webhook
 from .complaint import Complaint
-from .forms import as_text, forms, without_nulls
+from .forms import as_text, forms
 from .meta import Meta, metadata
 from .schema import Schema, schema_of
 
@@ -60,7 +60,7 @@ def verdict(resource: Resource, *, literally: bool = False) -> Verdict:
         return TAKEN
     namespace = None if resource.namespace == UNSET_NAMESPACE else resource.namespace
     data = resource.document.data
-    meant = [as_text(data)] if literally else forms(schema, without_nulls(schema, data))
+    meant = [as_text(data)] if literally else forms(schema, data)
     verdicts = [_verdict(schema, resource.kind, form, namespace) for form in meant]
     return _common(verdicts) if verdicts else TAKEN
 

@@ -7,27 +7,22 @@ null, or an empty list is absent. Fields that istiod does not know are dropped w
 import math
 import re
 from collections.abc import Callable
-from functools import cache
 from typing import Any
 
 from ...source.document import Path
 from ..match import duration_ns
 from .complaint import Complaint
-from .schema import Schema
+from .schema import Schema, fields
 from .syntax import is_base64
 
 Message = dict[str, Any]
 
-_NEWER_THAN_ISTIOD = frozenset({"backendUtilization", "ecdhCurves", "presence", "transportSocket"})
-"""Fields of the CustomResourceDefinitions that istiod's own API has not yet."""
-
 _DURATIONS = frozenset({"budgetInterval", "idleTimeout", "ttl"})
 """Durations that no CEL rule tells from other strings."""
 
-_PROTO_NAMES = {"consecutive5xxErrors": "consecutive_5xx_errors", "targetRef": "targetRef", "targetRefs": "targetRefs"}
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "uint64": (0, 2**64 - 1)}
-_INTEGER = re.compile(r"\s*(?:0|-?[1-9][0-9]{0,30})\s*")
-_NUMBER = re.compile(r"\s*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\s*")
+_INTEGER = r"\s*(?:0|-?[1-9][0-9]{0,30})\s*"
+_NUMBER = r"\s*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\s*"
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
@@ -51,21 +46,17 @@ def _message(schema: Schema, value: Any, path: Path) -> Message:
     if not isinstance(value, dict):
         raise _Mistyped(path, "a mapping")
     found: Message = {}
-    for name, field in schema["properties"].items():
-        if "_" in name or name in _NEWER_THAN_ISTIOD:
+    named = fields(schema)
+    for key, inner in value.items():
+        if inner is None or key not in named:
             continue
-        key = name if name in value else _proto_name(name)
-        if value.get(key) is not None:
-            inner = _field(name, field, value[key], (*path, key))
-            if inner != []:
-                found[name] = inner
+        name, field = named[key]
+        if key != name and name in value:
+            continue
+        decoded = _field(name, field, inner, (*path, key))
+        if decoded != []:
+            found[name] = decoded
     return found
-
-
-@cache
-def _proto_name(name: str) -> str:
-    """The other name under which a field is read: `max_connections`."""
-    return _PROTO_NAMES.get(name) or re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
 
 
 def _field(name: str, schema: Schema, value: Any, path: Path) -> Any:
@@ -115,7 +106,7 @@ def _boolean(schema: Schema, value: Any, path: Path) -> bool:
 
 def _integer(schema: Schema, value: Any, path: Path) -> int:
     """A whole number, which may be quoted."""
-    if isinstance(value, str) and _INTEGER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_INTEGER, value):
         value = int(value)
     low, high = _RANGES[schema["format"]]
     number = 0 if value is None else value
@@ -127,7 +118,7 @@ def _integer(schema: Schema, value: Any, path: Path) -> int:
 def _number(schema: Schema, value: Any, path: Path) -> float:
     if isinstance(value, str) and value in _NOT_FINITE:
         return _NOT_FINITE[value]
-    if isinstance(value, str) and _NUMBER.fullmatch(value):
+    if isinstance(value, str) and re.fullmatch(_NUMBER, value):
         value = float(value)
     if value is not None and (not isinstance(value, int | float) or isinstance(value, bool)):
         raise _Mistyped(path, "a number")

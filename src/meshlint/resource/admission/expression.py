@@ -1,5 +1,6 @@
 """The syntax of CEL, in which filters of access logs are written (`cel.Env.Parse`). Expressions are only read here."""
 
+import math
 import re
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ _TOKEN = re.compile(
     |(?P<float>[0-9]+\.[0-9]+(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+|\.[0-9]+(?:[eE][-+]?[0-9]+)?)
     |(?P<integer>(?:0x[0-9a-fA-F]+|[0-9]+)[uU]?)
     |(?P<word>[A-Za-z_][A-Za-z0-9_]*)
+    |(?P<escaped>`[A-Za-z0-9_.\-/\ ]+`)
     |(?P<sign>==|!=|<=|>=|&&|\|\||[-<>\[\]{}().,!?:+*/%])""".replace(
         "ESCAPE", r"""\\(?:[abfnrtv"'\\?`]|[xX][0-9a-fA-F]{2}|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8}|[0-3][0-7]{2})"""
     ),
@@ -136,20 +138,21 @@ class _Parser:
             pass
         if sign == "!" and self._accept("-") and self._next.kind not in ("integer", "float"):
             raise _Broken("a - after ! is for numbers")
-        kind = self._member()
+        kind = self._member(self._position > 0 and self._tokens[self._position - 1].text == "-" and bool(sign))
         return "" if sign else kind
 
-    def _member(self) -> str:
-        kind = self._primary()
+    def _member(self, is_negative: bool) -> str:
+        kind = self._primary(is_negative)
         while True:
             if self._accept("["):
                 self._expression()
                 self._expect("]")
                 kind = ""
             elif self._accept("."):
-                name = self._name()
+                escaped = self._next.kind == "escaped"
+                name = self._field()
                 kind = "select"
-                if self._accept("("):
+                if not escaped and self._accept("("):
                     self._macro(name, self._arguments(")"), _LOOPS)
                     kind = ""
             else:
@@ -161,10 +164,14 @@ class _Parser:
             raise _Broken(f"{token.text or 'its end'!r} is where a name should be")
         return token.text
 
-    def _primary(self) -> str:
+    def _field(self) -> str:
+        """The name of a field, which may be escaped: `` `a-b` ``."""
+        return self._take().text if self._next.kind == "escaped" else self._name()
+
+    def _primary(self, is_negative: bool) -> str:
         token = self._take()
-        if token.kind == "integer":
-            self._check_integer(token.text)
+        if token.kind in ("integer", "float"):
+            self._check_number(token, is_negative)
         elif token.text == "(":
             kind = self._expression()
             self._expect(")")
@@ -175,15 +182,18 @@ class _Parser:
             self._entries(named=False)
         elif token.text == "." or (token.kind == "word" and token.text not in ("true", "false", "null")):
             return self._named(self._name() if token.text == "." else token.text)
-        elif token.kind not in ("string", "float", "word"):
+        elif token.kind not in ("string", "word"):
             raise _Broken(f"{token.text or 'its end'!r} is where a value should be")
         return ""
 
-    def _check_integer(self, text: str) -> None:
-        number = int(text.rstrip("uU"), 16 if text.startswith("0x") else 10)
-        is_negative = self._position > 1 and self._tokens[self._position - 2].text == "-"
-        if number >= (2**64 if text[-1] in "uU" else 2**63 + is_negative):
-            raise _Broken(f"{text} is too large")
+    def _check_number(self, token: _Token, is_negative: bool) -> None:
+        if token.kind == "float":
+            too_large = math.isinf(float(token.text))
+        else:
+            number = int(token.text.rstrip("uU")[:400], 16 if token.text.startswith("0x") else 10)
+            too_large = number >= (2**64 if token.text[-1] in "uU" else 2**63 + is_negative)
+        if too_large:
+            raise _Broken(f"{token.text} is too large")
 
     def _named(self, name: str) -> str:
         """What begins with a name: itself, a call, or a message `a.b{c: d}`."""
@@ -232,7 +242,7 @@ class _Parser:
                 break
             first = False
             if named:
-                self._name()
+                self._field()
             else:
                 self._expression()
             self._expect(":")

@@ -9,7 +9,6 @@ from .decode import Message
 from .meta import Meta
 from .url import is_module_url
 
-_SHA256 = re.compile("[a-f0-9]{64}")
 _MAX_SECRET, _MAX_NAME, _MAX_CODE = 253, 256, 65536
 
 
@@ -38,7 +37,7 @@ def _module(module: Message, path: Path) -> Complaints:
     url, sha256 = module.get("url", ""), module.get("sha256", "")
     if not url or not is_module_url(url):
         yield Complaint((*path, "url"), f"{url!r} is no URL with the scheme http, https, file or oci, or none")
-    if sha256 and not _SHA256.fullmatch(sha256):
+    if sha256 and not re.fullmatch("[a-f0-9]{64}", sha256):
         yield Complaint((*path, "sha256"), f"{sha256!r} is no SHA-256 in small hexadecimal digits")
     for name, most in (("imagePullSecret", _MAX_SECRET), ("pluginName", _MAX_NAME)):
         if len(module.get(name, "").encode()) > most:

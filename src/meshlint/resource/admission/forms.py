@@ -19,20 +19,29 @@ def forms(schema: Schema, data: Any) -> list[Any]:
 
     What both of these have wrong is wrong whatever the placeholders stand for. None where nothing can be said.
     """
-    if not _has_placeholder(data):
+    if is_plain(data):
         return [data]
+    data = without_nulls(schema, data)
     try:
         return [_filled(schema, data), _without(data)]
     except _Unknown:
         return []
 
 
-def _has_placeholder(value: Any) -> bool:
-    if isinstance(value, dict):
-        return any(map(_has_placeholder, value.values())) or any(map(_is_placeholder, value))
-    if isinstance(value, list):
-        return any(map(_has_placeholder, value))
-    return isinstance(value, Placeholder)
+def is_plain(data: Any) -> bool:
+    """Whether an object has neither placeholders nor nulls, so that it is what it says."""
+    rest = [data]
+    while rest:
+        value = rest.pop()
+        if value is None or isinstance(value, Placeholder):
+            return False
+        if isinstance(value, dict):
+            if any("$" in key for key in value):
+                return False
+            rest.extend(value.values())
+        elif isinstance(value, list):
+            rest.extend(value)
+    return True
 
 
 def _is_placeholder(key: str) -> bool:

@@ -7,7 +7,6 @@ from ...source.document import Path
 from .common import destination, duration, labels, one_of
 from .complaint import Complaint, Complaints, told
 from .decode import Message
-from .regex import bad_regex
 from .syntax import (
     PSEUDO_HEADERS,
     bad_fqdn,
@@ -156,6 +155,8 @@ def _regex_of(match: Message, path: Path) -> Complaints:
 def _bad_regex(text: str) -> str | None:
     if len(text.encode()) > _MAX_REGEX:
         return f"a regex must not be longer than {_MAX_REGEX} characters"
+    from .regex import bad_regex
+
     return bad_regex(text)
 
 

@@ -13,9 +13,9 @@ _FOR_URLS = re.compile(r"(?:[A-Za-z0-9_-]{4})*(?:[A-Za-z0-9_-]{2,3})?")
 
 
 def bad_jwks(text: str) -> str | None:
-    """What is wrong with a set of keys, or a single key."""
+    """What is wrong with a set of keys, or a single key; what follows it is not read."""
     try:
-        found: Any = json.loads(text, parse_constant=_refuse)
+        found: Any = json.JSONDecoder(parse_constant=_refuse).raw_decode(text.lstrip(" \t\r\n"))[0]
     except (ValueError, RecursionError):
         return "must be a set of keys in JSON"
     if not isinstance(found, dict):

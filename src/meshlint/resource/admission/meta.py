@@ -1,6 +1,6 @@
 """What the webhook asks of an object's metadata."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from .complaint import Complaint, Complaints
@@ -13,8 +13,6 @@ _NOT_FOR_USERS = (
     "internal.istio.io/webhook-always-reject",
 )
 _DRY_RUN = "istio.io/dry-run"
-_TEXTS = ("name", "generateName", "namespace", "uid", "resourceVersion", "selfLink")
-_TIMES = ("creationTimestamp", "deletionTimestamp")
 
 
 class Meta(NamedTuple):
@@ -41,24 +39,41 @@ def annotations(meta: Meta, action: str | None) -> Complaints:
 
 def metadata(written: Any, namespace: str | None) -> Meta | Complaint:
     """The metadata of an object as Kubernetes reads them, or the first thing that is not as it has to be."""
-    found = {} if written is None else written
-    if not isinstance(found, dict):
+    if not isinstance(written, dict | None):
         return Complaint(("metadata",), "must be a mapping")
-    for name in _TEXTS:
-        if not isinstance(found.get(name), str | None):
-            return Complaint(("metadata", name), "must be a string: quote it")
-    for name in _TIMES:
-        time = found.get(name)
-        if time is not None and not (isinstance(time, str) and is_date_time(time)):
-            return Complaint(("metadata", name), "must be a point in time like 2030-01-31T10:00:00Z")
-    for name in ("labels", "annotations"):
-        entries = found.get(name)
-        if not isinstance(entries, dict | None):
-            return Complaint(("metadata", name), "must be a mapping")
-        for key, value in (entries or {}).items():
-            if not isinstance(value, str | None):
-                return Complaint(("metadata", name, key), "must be a string: quote it")
+    found = {name: value for name, value in (written or {}).items() if value is not None}
+    for name, value in found.items():
+        if name in _FIELDS and not _FIELDS[name].fits(value):
+            return Complaint(("metadata", name), f"must be {_FIELDS[name].expected}")
     labels, annotations = (
-        {k: v or "" for k, v in (found.get(name) or {}).items()} for name in ("labels", "annotations")
+        {key: text or "" for key, text in found.get(name, {}).items()} for name in ("labels", "annotations")
     )
-    return Meta(found.get("name") or "", namespace, labels, annotations)
+    return Meta(found.get("name", ""), namespace, labels, annotations)
+
+
+class _Field(NamedTuple):
+    """What a field of the metadata has to be."""
+
+    expected: str
+    fits: Callable[[Any], bool]
+
+
+def _are(kind: Any) -> Callable[[Any], bool]:
+    return lambda values: isinstance(values, list) and all(isinstance(value, kind) for value in values)
+
+
+_TEXT = _Field("a string: quote it", lambda value: isinstance(value, str))
+_TIME = _Field("a time like 2030-01-31T10:00:00Z", lambda value: isinstance(value, str) and is_date_time(value))
+_NUMBER = _Field("a whole number", lambda value: isinstance(value, int) and not isinstance(value, bool))
+_STRINGS = _Field(
+    "a mapping of strings: quote them",
+    lambda value: isinstance(value, dict) and all(isinstance(text, str | None) for text in value.values()),
+)
+_FIELDS = {
+    **dict.fromkeys(("name", "generateName", "namespace", "uid", "resourceVersion", "selfLink"), _TEXT),
+    **dict.fromkeys(("creationTimestamp", "deletionTimestamp"), _TIME),
+    **dict.fromkeys(("generation", "deletionGracePeriodSeconds"), _NUMBER),
+    **dict.fromkeys(("labels", "annotations"), _STRINGS),
+    **dict.fromkeys(("ownerReferences", "managedFields"), _Field("a list of mappings", _are(dict | None))),
+    "finalizers": _Field("a list of strings", _are(str | None)),
+}

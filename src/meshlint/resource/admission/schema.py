@@ -2,6 +2,7 @@
 
 import json
 import os.path
+import re
 from functools import cache
 from typing import Any
 
@@ -9,6 +10,13 @@ from ...assets import folder
 from ..resource import Resource
 
 Schema = dict[str, Any]
+Fields = dict[str, tuple[str, Schema]]
+
+_NEWER_THAN_ISTIOD = frozenset({"backendUtilization", "ecdhCurves", "presence", "transportSocket"})
+"""Fields of the CustomResourceDefinitions that istiod's own API has not yet."""
+
+_PROTO_NAMES = {"consecutive5xxErrors": "consecutive_5xx_errors", "targetRef": "targetRef", "targetRefs": "targetRefs"}
+"""Names that do not follow from those in JSON."""
 
 GROUPS = frozenset({"networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io"})
 
@@ -31,6 +39,19 @@ def _read(kind: str) -> Schema | None:
     for part in [*definitions.values(), schema]:
         _refer(part, definitions)
     return schema
+
+
+def fields(schema: Schema) -> Fields:
+    """The fields of a mapping by the names under which istiod reads them: `maxConnections` and `max_connections`."""
+    if "x-fields" not in schema:
+        schema["x-fields"] = {
+            key: (name, field)
+            for name, field in schema["properties"].items()
+            if "_" not in name and name not in _NEWER_THAN_ISTIOD
+            for key in (name, _PROTO_NAMES.get(name) or re.sub("[A-Z]", lambda letter: f"_{letter[0].lower()}", name))
+        }
+    found: Fields = schema["x-fields"]
+    return found
 
 
 def _refer(part: Schema, definitions: dict[str, Schema]) -> None:

@@ -7,7 +7,6 @@ from ...source.document import Path
 from .common import attachment, duration, selector
 from .complaint import Complaint, Complaints, told
 from .decode import Message
-from .jwks import bad_jwks
 from .meta import Meta
 from .syntax import is_cidr, is_ip, is_strict_header
 from .url import scheme
@@ -17,7 +16,7 @@ Check = Callable[[str], str | None]
 
 _MAX_ACCOUNTS = 16
 _MAX_ACCOUNT = 320
-_PATH_SEGMENT = re.compile(r"[a-zA-Z0-9\-._~%!$&'()+,;:@=]+")
+_PATH_SEGMENT = r"[a-zA-Z0-9\-._~%!$&'()+,;:@=]+"
 
 
 def _not_empty(value: str) -> str | None:
@@ -70,7 +69,7 @@ def _template(value: str) -> str | None:
             ended = segment == "{**}"
         elif "{" in segment or "}" in segment:
             return f"{value!r} has braces that are neither {{*}} nor {{**}}"
-        elif is_template and not _PATH_SEGMENT.fullmatch(segment):
+        elif is_template and not re.fullmatch(_PATH_SEGMENT, segment):
             return f"{value!r} has {segment!r}, which no path template takes"
     return None
 
@@ -215,6 +214,8 @@ def _jwt_rule(rule: Message, path: Path) -> Complaints:
     if rule.get("jwksUri") and scheme(rule["jwksUri"]) not in ("http", "https"):
         yield Complaint((*path, "jwksUri"), f"{rule['jwksUri']!r} is no URL that starts with http:// or https://")
     if rule.get("jwks"):
+        from .jwks import bad_jwks
+
         yield from told((*path, "jwks"), bad_jwks(rule["jwks"]))
     for name in ("audiences", "fromParams", "fromCookies"):
         for index, value in enumerate(rule.get(name, ())):

@@ -6,20 +6,6 @@ A function that returns text says what is wrong, and nothing (None) where all is
 import re
 from functools import cache
 
-_LABEL = r"[a-zA-Z0-9](?:[-a-zA-Z0-9]*[a-zA-Z0-9])?"
-_DNS_LABEL = re.compile(_LABEL)
-_WILDCARD_LABEL = re.compile(rf"\*|(?:\*-?)?{_LABEL}")
-_LABEL_NAME = re.compile(rf"({_LABEL}(?:\.{_LABEL})*/)?((?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])")
-_LABEL_VALUE = re.compile(r"(?:(?:[A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?")
-_INTEGER = re.compile(r"[-+]?[0-9]{1,100}")
-_PREFIX_LENGTH = re.compile(r"0|[1-9][0-9]{0,2}")
-_DATE_TIME = re.compile(
-    r"\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[Tt](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:.\d+)?(?:[Zz]|[-+]\d\d:\d\d)",
-    re.ASCII,
-)
-_BASE64 = re.compile(r"(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?")
-_GENERATED_SNI = re.compile(r"outbound_\.*([^_]*)_[^_]*_([^_]*)")
-
 MAX_LABEL = 63
 MAX_HOST = 255
 MAX_PREFIX = 253
@@ -27,7 +13,16 @@ MAX_PREFIX = 253
 
 def is_dns_label(text: str) -> bool:
     """A DNS label, in which Istio allows capital letters (`labels.IsDNS1123Label`)."""
-    return len(text) <= MAX_LABEL and _DNS_LABEL.fullmatch(text) is not None
+    return len(text) <= MAX_LABEL and _is_word(text, "-")
+
+
+def _is_word(text: str, within: str) -> bool:
+    """Letters and digits, with other characters only between them."""
+    if not text or not text.isascii() or not text[0].isalnum() or not text[-1].isalnum():
+        return False
+    for character in within:
+        text = text.replace(character, "")
+    return text.isalnum()
 
 
 def bad_fqdn(host: str) -> str | None:
@@ -40,7 +35,8 @@ def bad_host(host: str) -> str | None:
     first, dot, rest = host.partition(".")
     if wrong := _bad_length(host):
         return wrong
-    if len(first) > MAX_LABEL or not _WILDCARD_LABEL.fullmatch(first):
+    label = first.removeprefix("*-") if first.startswith("*-") else first.removeprefix("*")
+    if len(first) > MAX_LABEL or not (first == "*" or _is_word(label, "-")):
         return f"{host} is no host: {first!r} is no label"
     return _bad_labels(rest, host) if dot else None
 
@@ -75,10 +71,11 @@ def is_partial_wildcard(host: str) -> bool:
 
 def bad_label(key: str, value: str) -> str | None:
     """`labels.Instance.Validate`: a label as Kubernetes takes them."""
-    found = _LABEL_NAME.fullmatch(key)
-    if not found or len(found[1] or "/") - 1 > MAX_PREFIX or len(found[2]) > MAX_LABEL:
+    prefix, slash, name = key.rpartition("/")
+    is_domain = len(prefix) <= MAX_PREFIX and all(_is_word(label, "-") for label in prefix.split("."))
+    if (slash and not is_domain) or len(name) > MAX_LABEL or not _is_word(name, "-_."):
         return f"{key!r} is no name of a label"
-    return None if _LABEL_VALUE.fullmatch(value) else f"{value!r} is no value of a label"
+    return None if not value or _is_word(value, "-_.") else f"{value!r} is no value of a label"
 
 
 @cache
@@ -98,7 +95,7 @@ def is_ip(text: str) -> bool:
 def is_cidr(text: str) -> bool:
     """An address range `ADDRESS/LENGTH`, whose address may have bits beyond the length (`netip.ParsePrefix`)."""
     address, slash, length = text.rpartition("/")
-    fits = slash and "%" not in address and is_ip(address) and _PREFIX_LENGTH.fullmatch(length)
+    fits = slash and "%" not in address and is_ip(address) and re.fullmatch("0|[1-9][0-9]{0,2}", length)
     return bool(fits) and int(length) <= (128 if ":" in address else 32)
 
 
@@ -114,7 +111,7 @@ def bad_port(number: int) -> str | None:
 
 def integer(text: str) -> int | None:
     """`strconv.Atoi`: a whole number of 64 bits, with or without a sign."""
-    if not _INTEGER.fullmatch(text):
+    if not re.fullmatch("[-+]?[0-9]{1,100}", text):
         return None
     number = int(text)
     return number if -(2**63) <= number < 2**63 else None
@@ -131,19 +128,16 @@ def split_host_port(text: str) -> tuple[str, str] | None:
     return None if ":" in host or set(host + port) & set("[]") else (host, port)
 
 
-_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~A-Za-z0-9]+")
-_STRICT_HEADER = re.compile(r"[-_A-Za-z0-9]+")
-_CONTROL = re.compile("[\x00-\x08\x0a-\x1f\x7f]")
 PSEUDO_HEADERS = frozenset({":method", ":scheme", ":authority", ":path", ":status"})
 
 
 def is_header(name: str) -> bool:
-    """A token of RFC 7230."""
-    return _TOKEN.fullmatch(name) is not None
+    """A token of RFC 7230, or one with commas, which Istio lets pass."""
+    return re.fullmatch(r"[!#$%&'*+,\-.^_`|~A-Za-z0-9]+", name) is not None
 
 
 def is_strict_header(name: str) -> bool:
-    return _STRICT_HEADER.fullmatch(name) is not None
+    return re.fullmatch("[-_A-Za-z0-9]+", name) is not None
 
 
 def is_claim_header(name: str) -> bool:
@@ -167,7 +161,7 @@ _AFTER: dict[str, dict[str | None, str]] = {
 
 def bad_header_value(text: str) -> str | None:
     """`ValidateHTTPHeaderValue`: no control characters, `%` only doubled or around a variable."""
-    if _CONTROL.search(text):
+    if re.search("[\x00-\x08\x0a-\x1f\x7f]", text):
         return f"{text!r} has control characters"
     state: str | None = ""
     position = 0
@@ -186,10 +180,22 @@ def bad_header_value(text: str) -> str | None:
     return None if state == "" else f"{text!r} has a % that is neither doubled nor around a variable"
 
 
+_BASE64 = "(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?"
+_DATE_TIME = (
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})[Tt](?:[01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](?:\.[0-9]+)?"
+    r"(?:[Zz]|[-+][0-9]{2}:[0-9]{2})"
+)
+
+
 def is_base64(text: str) -> bool:
-    return _BASE64.fullmatch(text.replace("\r", "").replace("\n", "")) is not None
+    return re.fullmatch(_BASE64, text.replace("\r", "").replace("\n", "")) is not None
 
 
 def is_date_time(text: str) -> bool:
-    """A point in time as strfmt's `date-time` takes it."""
-    return _DATE_TIME.fullmatch(text) is not None
+    """A point in time as Kubernetes takes it (RFC 3339)."""
+    found = re.fullmatch(_DATE_TIME, text)
+    if not found:
+        return False
+    year, month, day = map(int, found.groups())
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    return 1 <= month <= 12 and 1 <= day <= (28 + is_leap if month == 2 else 30 if month in (4, 6, 9, 11) else 31)

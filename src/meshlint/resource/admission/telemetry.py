@@ -4,7 +4,6 @@ from ...source.document import Path
 from .common import attachment, not_negative, one_of, selector
 from .complaint import Complaint, Complaints, told
 from .decode import Message
-from .expression import bad_expression
 from .meta import Meta
 
 _TAG_TEXTS = {"literal": "value", "environment": "name", "header": "name"}
@@ -28,6 +27,8 @@ def telemetry(spec: Message, meta: Meta) -> Complaints:
         yield from _tracing(tracing, ("spec", "tracing", index))
     for index, logging in enumerate(spec.get("accessLogging", ())):
         if "filter" in logging:
+            from .expression import bad_expression
+
             path: Path = ("spec", "accessLogging", index, "filter", "expression")
             yield from told(path, bad_expression(logging["filter"].get("expression", "")))
 

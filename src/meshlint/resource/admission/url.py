@@ -4,12 +4,12 @@ import re
 
 from .syntax import is_ip
 
-_CONTROL = re.compile("[\x00-\x1f\x7f]")
-_SCHEME = re.compile(r"([a-zA-Z][-a-zA-Z0-9+.]*):")
-_BAD_ESCAPE = re.compile(r"%(?![0-9a-fA-F]{2})")
-_BAD_IN_HOST = re.compile(r"%(?!25|[89a-fA-F][0-9a-fA-F])|[^-a-zA-Z0-9._~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]")
-_USER = re.compile(r"[-A-Za-z0-9._:~!$&'()*+,;=%@]*")
-_PORT = re.compile(r"(?::[0-9]*)?")
+_CONTROL = "[\x00-\x1f\x7f]"
+_SCHEME = r"([a-zA-Z][-a-zA-Z0-9+.]*):"
+_BAD_ESCAPE = r"%(?![0-9a-fA-F]{2})"
+_BAD_IN_HOST = r"%(?!25|[89a-fA-F][0-9a-fA-F])|[^-a-zA-Z0-9._~!$&'()*+,;=:\[\]<>\"%\x80-\U0010ffff]"
+_USER = r"[-A-Za-z0-9._:~!$&'()*+,;=%@]*"
+_PORT = r"(?::[0-9]*)?"
 
 
 def is_request_uri(text: str) -> bool:
@@ -20,7 +20,7 @@ def is_request_uri(text: str) -> bool:
 def scheme(text: str) -> str | None:
     """The scheme of a URL in lower case, "" where it has none (`url.Parse`); None for what is no URL."""
     url, _, fragment = text.partition("#")
-    return None if _BAD_ESCAPE.search(fragment) else _scheme(url, False)
+    return None if re.search(_BAD_ESCAPE, fragment) else _scheme(url, False)
 
 
 def is_module_url(text: str) -> bool:
@@ -30,11 +30,11 @@ def is_module_url(text: str) -> bool:
 
 
 def _scheme(text: str, is_request: bool) -> str | None:
-    if _CONTROL.search(text) or text.startswith(":"):
+    if re.search(_CONTROL, text) or text.startswith(":"):
         return None
     if text == "*":
         return ""
-    found = _SCHEME.match(text)
+    found = re.match(_SCHEME, text)
     name = found[1].lower() if found else ""
     rest = text[found.end() if found else 0 :].partition("?")[0]
     if not rest.startswith("/"):
@@ -48,20 +48,20 @@ def _scheme(text: str, is_request: bool) -> str | None:
 
 
 def _path(text: str, name: str) -> str | None:
-    return None if _BAD_ESCAPE.search(text) else name
+    return None if re.search(_BAD_ESCAPE, text) else name
 
 
 def _is_authority(text: str, name: str) -> bool:
     user, at, host = text.rpartition("@")
-    if at and (not _USER.fullmatch(user) or _BAD_ESCAPE.search(user)):
+    if at and (not re.fullmatch(_USER, user) or re.search(_BAD_ESCAPE, user)):
         return False
     if "[" in host:
         address, bracket, port = host[1:].rpartition("]")
-        is_literal = host.rfind("[") == 0 and bracket and _PORT.fullmatch(port)
+        is_literal = host.rfind("[") == 0 and bracket and re.fullmatch(_PORT, port)
         return bool(is_literal) and ":" in address and is_ip(_address(address))
     first, last = host.find(":"), host.rfind(":")
     port = host[first if name in ("http", "https") else last :] if first >= 0 else ""
-    return bool(_PORT.fullmatch(port)) and not _BAD_ESCAPE.search(host) and not _BAD_IN_HOST.search(host)
+    return bool(re.fullmatch(_PORT, port)) and not re.search(_BAD_ESCAPE, host) and not re.search(_BAD_IN_HOST, host)
 
 
 def _address(text: str) -> str:
