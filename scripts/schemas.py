@@ -81,7 +81,9 @@ def main(definitions: str, output: str) -> None:
     text = Path(definitions).read_bytes()
     files = {f"{kind.lower()}.json": written(schema) for kind, schema in schemas(text)}
     sums = {name: digest(content) for name, content in sorted(files.items())}
-    files["source.json"] = written({"definitions": digest(text), "files": sums})
+    files["source.json"] = written(
+        {"definitions": digest(text), "generator": digest(Path(__file__).read_bytes()), "files": sums}
+    )
     folder = Path(output)
     folder.mkdir(parents=True, exist_ok=True)
     for old in folder.glob("*.json"):
@@ -100,7 +102,11 @@ def schemas(definitions: bytes) -> Iterator[tuple[str, dict[str, Any]]]:
             raise SystemExit(f"{spec['names']['kind']}: the versions differ")
         root = converted(first, spec["names"]["kind"])
         root["properties"] |= EVERY_OBJECT
-        names = {"x-group": spec["group"], "x-versions": sorted(version["name"] for version in versions)}
+        names = {
+            "x-group": spec["group"],
+            "x-kind": spec["names"]["kind"],
+            "x-versions": sorted(version["name"] for version in versions),
+        }
         yield (
             spec["names"]["kind"],
             {"$schema": "https://json-schema.org/draft/2020-12/schema", **names, **shared(root)},

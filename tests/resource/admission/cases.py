@@ -63,6 +63,10 @@ def _large() -> dict[str, tuple[str, dict[str, Any]]]:
         "name-of-257": ("WasmPlugin", {"url": "a", "pluginName": "a" * 257}),
         "secret-of-254": ("WasmPlugin", {"url": "a", "imagePullSecret": "a" * 254}),
         "variable-of-257": ("WasmPlugin", {"url": "a", "vmConfig": {"env": [{"name": "a" * 257}]}}),
+        "name-of-257-in-wasm": ("TrafficExtension", {"wasm": {"url": "a", "pluginName": "a" * 257}}),
+        "label-prefix-of-254": ("WorkloadEntry", {"address": "1.2.3.4", "labels": {"a." * 126 + "bc/d": "e"}}),
+        "label-prefix-of-253": ("WorkloadEntry", {"address": "1.2.3.4", "labels": {"a." * 126 + "b/c": "d"}}),
+        "label-name-of-64": ("WorkloadEntry", {"address": "1.2.3.4", "labels": {"a" * 64: "b"}}),
         "code-of-64-kibibytes": ("TrafficExtension", {"lua": {"inlineCode": "a" * 65536}}),
         "code-of-more-than-64-kibibytes": ("TrafficExtension", {"lua": {"inlineCode": "a" * 65537}}),
         "account-of-321": (

@@ -2,7 +2,7 @@
 
 from typing import Any, NamedTuple
 
-from ...source.document import Path
+from ...source.document import Path, Placeholder
 from ..resource import UNSET_NAMESPACE, Resource
 from . import structure, webhook
 from .complaint import Complaint
@@ -58,8 +58,10 @@ def verdict(resource: Resource, *, literally: bool = False) -> Verdict:
     schema = schema_of(resource)
     if schema is None:
         return TAKEN
-    namespace = None if resource.namespace == UNSET_NAMESPACE else resource.namespace
     data = resource.document.data
+    written = resource.get("metadata", "namespace")
+    is_unknown = resource.namespace == UNSET_NAMESPACE or (isinstance(written, Placeholder) and not literally)
+    namespace = None if is_unknown else resource.namespace
     meant = [as_text(data)] if literally else forms(schema, data)
     verdicts = [_verdict(schema, resource.kind, form, namespace) for form in meant]
     return _common(verdicts) if verdicts else TAKEN

@@ -22,13 +22,13 @@ def broken_rule(rule: str, value: Any) -> str | None:
     """What a value should be that breaks a rule (`at-most-one selector targetRefs`); None where it does not."""
     name, *fields = rule.split()
     if fields:
-        least, most, asks = _COUNTS[name]
+        least, most, asks = COUNTS[name]
         there = sum(field in value for field in fields)
         return None if least <= there <= most else f"{asks} {', '.join(fields)} must be set"
     return None if RULES[name].holds(value) else RULES[name].asks
 
 
-_COUNTS = {"at-most-one": (0, 1, "at most one of"), "exactly-one": (1, 1, "exactly one of"), "any": (1, 9, "one of")}
+COUNTS = {"at-most-one": (0, 1, "at most one of"), "exactly-one": (1, 1, "exactly one of"), "any": (1, 9, "one of")}
 
 
 def _is_port(text: str) -> bool:

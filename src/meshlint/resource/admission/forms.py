@@ -52,6 +52,8 @@ def _filled(schema: Schema, value: Any) -> Any:
     if isinstance(value, Placeholder):
         if "enum" in schema:
             return schema["enum"][-1]
+        if "at-least-1ms" in schema.get("x-rules", ()):
+            return "1s"
         kind = schema.get("type", "string")
         plain = _PLAIN.get(kind if isinstance(kind, str) else kind[0])
         if plain is None:

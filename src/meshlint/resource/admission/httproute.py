@@ -254,8 +254,6 @@ def _abort(abort: Message, path: Path) -> Complaints:
         yield Complaint((*path, kind), f"{abort[kind]!r} is no status of gRPC, as NOT_FOUND is")
     elif kind == "http2Error":
         yield Complaint((*path, kind), "http2Error is not supported")
-    elif not kind:
-        yield Complaint(path, "an abort without a status does nothing", warns=True)
 
 
 def _percentage(part: Message, path: Path) -> Complaints:

@@ -20,10 +20,10 @@ def bad_jwks(text: str) -> str | None:
         return "must be a set of keys in JSON"
     if not isinstance(found, dict):
         return "must be a mapping with keys"
-    keys = found.get("keys", [found]) or []
-    if not isinstance(keys, list):
+    keys = found.get("keys", [found])
+    if not isinstance(keys, list | None):
         return "keys must be a list"
-    return next((wrong for key in keys if (wrong := _bad_key(key))), None)
+    return next((wrong for key in keys or () if (wrong := _bad_key(key))), None)
 
 
 def _refuse(constant: str) -> None:

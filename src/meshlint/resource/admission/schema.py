@@ -24,15 +24,16 @@ GROUPS = frozenset({"networking.istio.io", "security.istio.io", "telemetry.istio
 def schema_of(resource: Resource) -> Schema | None:
     """The schema of an object; None where its kind is not Istio's, or its version is not served."""
     group, _, version = resource.api_version.rpartition("/")
-    schema = _read(resource.kind) if group in GROUPS else None
-    return schema if schema and schema["x-group"] == group and version in schema["x-versions"] else None
+    schema = _read(resource.kind) if group in GROUPS else {}
+    is_its_own = (schema.get("x-group"), schema.get("x-kind")) == (group, resource.kind)
+    return schema if is_its_own and version in schema["x-versions"] else None
 
 
 @cache
-def _read(kind: str) -> Schema | None:
+def _read(kind: str) -> Schema:
     file = os.path.join(folder("schemas"), "istio", f"{kind.lower()}.json")
     if not kind.isalpha() or not os.path.isfile(file):
-        return None
+        return {}
     with open(file, encoding="utf-8") as text:
         schema: Schema = json.load(text)
     definitions = schema.pop("$defs", {})

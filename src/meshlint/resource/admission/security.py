@@ -89,6 +89,10 @@ _SOURCE: dict[str, Check] = {
 }
 _OPERATION: dict[str, Check] = {"ports": _port, "methods": _not_empty, "paths": _path, "hosts": _not_empty}
 _BESIDE_ACCOUNTS = ("principals", "notPrincipals", "namespaces", "notNamespaces")
+_KNOWN_TO_TCP = {
+    *_BESIDE_ACCOUNTS,
+    *("ipBlocks", "notIpBlocks", "remoteIpBlocks", "notRemoteIpBlocks", "serviceAccounts", "notServiceAccounts"),
+}
 _NOT_CUSTOM = ("namespaces", "serviceAccounts", "trustDomains", "principals", "requestPrincipals")
 _NOT_CUSTOM_KEYS = ("source.namespace", "source.serviceAccount", "source.trustDomain", "source.principal")
 
@@ -124,6 +128,18 @@ def authorization_policy(spec: Message, meta: Meta) -> Complaints:
         yield from _rule(rule, at)
         if action == "CUSTOM":
             yield from _custom_rule(rule, at)
+        if action == "DENY" and _is_about_http_only(rule):
+            yield Complaint(
+                at, "on TCP ports this denies everything: it names only what HTTP has, and no port", warns=True
+            )
+
+
+def _is_about_http_only(rule: Message) -> bool:
+    sources = [source["source"] for source in rule.get("from", ()) if "source" in source]
+    operations = [operation["operation"] for operation in rule.get("to", ()) if "operation" in operation]
+    if operations:
+        return not any(operation.keys() & {"ports", "notPorts"} for operation in operations)
+    return bool(sources) and not any(source.keys() & _KNOWN_TO_TCP for source in sources)
 
 
 def _rule(rule: Message, path: Path) -> Complaints:

@@ -10,6 +10,7 @@ from .syntax import bad_fqdn, bad_host, bad_port, bad_subnet, is_dns_label, is_i
 
 _DYNAMIC = ("http", "http2", "grpc", "tls")
 _ADDRESSED = ("NONE", "STATIC")
+_ALLOCATED = "networking.istio.io/enable-autoallocate-ip"
 
 
 def service_entry(spec: Message, meta: Meta) -> Complaints:
@@ -25,6 +26,8 @@ def service_entry(spec: Message, meta: Meta) -> Complaints:
         if "/" in address and resolution not in _ADDRESSED:
             yield Complaint(at, "address ranges need resolution NONE or STATIC")
     yield from _ports(spec.get("ports", []), (*path, "ports"))
+    if "addresses" not in spec and (resolution == "NONE" or meta.labels.get(_ALLOCATED, "").lower() == "false"):
+        yield from _addressless(spec, (*path, "ports"))
     yield from _resolved(spec, meta, resolution, path)
     if resolution != "NONE" and len(spec.get("hosts", ())) > 1:
         yield from _told_apart(spec, (*path, "ports"))
@@ -38,6 +41,12 @@ def _hosts(spec: Message, resolution: str, path: Path) -> Complaints:
         yield from told((*path, index), "* is no host" if host == "*" else bad_host(host))
         if is_partial_wildcard(host) and resolution != "DYNAMIC_DNS":
             yield Complaint((*path, index), f"the wildcard of {host} should stand for whole labels", warns=True)
+
+
+def _addressless(spec: Message, path: Path) -> Complaints:
+    for index, port in enumerate(spec.get("ports", ())):
+        if port.get("protocol", "") in ("", "TCP"):
+            yield Complaint((*path, index), "a TCP port needs addresses, which this host is not given", warns=True)
 
 
 def _ports(ports: list[Message], path: Path) -> Complaints:
@@ -60,6 +69,8 @@ def _ports(ports: list[Message], path: Path) -> Complaints:
 def _resolved(spec: Message, meta: Meta, resolution: str, path: Path) -> Complaints:
     """What the resolution asks of the rest."""
     names = {port.get("name", "") for port in spec.get("ports", ())}
+    if resolution == "NONE" and "workloadSelector" in spec:
+        yield Complaint((*path, "workloadSelector"), "resolution NONE has no workloads", warns=True)
     if resolution == "NONE" and "endpoints" in spec:
         yield Complaint((*path, "endpoints"), "resolution NONE has no endpoints")
     elif resolution == "STATIC":
@@ -119,6 +130,8 @@ def _endpoint(entry: Message, path: Path, service_ports: set[str] | None) -> Com
     if not address and not entry.get("network"):
         yield Complaint(path, "address must be set")
         return
+    if not address:
+        yield Complaint(path, "without an address it is at the gateway of its network", warns=True)
     is_socket = address.startswith(SOCKET)
     if is_socket:
         yield from socket(address, (*path, "address"))

@@ -23,6 +23,8 @@ def telemetry(spec: Message, meta: Meta) -> Complaints:
     for index, metrics in enumerate(spec.get("metrics", ())):
         for number, override in enumerate(metrics.get("overrides", ())):
             yield from _override(override, ("spec", "metrics", index, "overrides", number))
+    if len(spec.get("tracing", ())) > 1:
+        yield Complaint(("spec", "tracing"), "only one tracing is supported", warns=True)
     for index, tracing in enumerate(spec.get("tracing", ())):
         yield from _tracing(tracing, ("spec", "tracing", index))
     for index, logging in enumerate(spec.get("accessLogging", ())):
@@ -47,6 +49,8 @@ def _override(override: Message, path: Path) -> Complaints:
 
 
 def _tracing(tracing: Message, path: Path) -> Complaints:
+    if len(tracing.get("providers", ())) > 1:
+        yield Complaint((*path, "providers"), "only one provider is supported", warns=True)
     if not 0 <= tracing.get("randomSamplingPercentage", 0) <= 100:
         yield Complaint((*path, "randomSamplingPercentage"), "randomSamplingPercentage must be from 0 to 100")
     for name, tag in tracing.get("customTags", {}).items():
