@@ -12,6 +12,7 @@ from meshlint.resource.match import (
     Selecting,
     ServicePort,
     duration_ms,
+    duration_ns,
     host_matches,
     is_below_a_millisecond,
     matches,
@@ -241,6 +242,25 @@ def test_service_ports(one: Callable[[str], Resource]) -> None:
 def test_duration_ms(value: Any, milliseconds: int | None) -> None:
     """Go's time.ParseDuration."""
     assert duration_ms(value) == milliseconds
+
+
+@pytest.mark.parametrize(
+    ("value", "nanoseconds"),
+    [
+        ("1ns", 1),
+        ("-1.5s", -1_500_000_000),
+        ("+0", 0),
+        ("1μs", 1_000),
+        ("9223372036854775807ns", 2**63 - 1),
+        ("9223372036854775808ns", None),
+        ("--1s", None),
+        ("-", None),
+        ("٣s", None),
+        ("0" * 1000 + "s", None),
+    ],
+)
+def test_duration_ns(value: str, nanoseconds: int | None) -> None:
+    assert duration_ns(value) == nanoseconds
 
 
 @pytest.mark.parametrize(
