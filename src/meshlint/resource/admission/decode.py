@@ -21,6 +21,7 @@ _DURATIONS = frozenset({"budgetInterval", "idleTimeout", "ttl"})
 """Durations that no CEL rule tells from other strings."""
 
 _RANGES = {"int32": (-(2**31), 2**31 - 1), "uint32": (0, 2**32 - 1), "uint64": (0, 2**64 - 1)}
+_PORT: Schema = {"format": "uint32"}
 _INTEGER = r"\s*(?:0|-?[1-9][0-9]{0,30})\s*"
 _NUMBER = r"\s*-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?\s*"
 _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
@@ -65,17 +66,19 @@ def _field(name: str, schema: Schema, value: Any, path: Path) -> Any:
             raise _Mistyped(path, "a list")
         return [_single(name, schema["items"], inner, (*path, index)) for index, inner in enumerate(value)]
     if isinstance(schema.get("additionalProperties"), dict):
-        if not isinstance(value, dict):
-            raise _Mistyped(path, "a mapping")
-        entries = schema["additionalProperties"]
-        is_numbered = "keys-are-port-numbers" in schema.get("x-rules", ())
-        return {
-            _integer({"format": "uint32"}, key, (*path, key)) if is_numbered else key: _single(
-                "", entries, inner, (*path, key)
-            )
-            for key, inner in value.items()
-        }
+        return _map(schema, value, path)
     return _single(name, schema, value, path)
+
+
+def _map(schema: Schema, value: Any, path: Path) -> dict[Any, Any]:
+    """A map, whose keys are strings or, for ports, numbers."""
+    if not isinstance(value, dict):
+        raise _Mistyped(path, "a mapping")
+    keys: list[Any] = list(value)
+    if "keys-are-port-numbers" in schema.get("x-rules", ()):
+        keys = [_integer(_PORT, key, (*path, key)) for key in value]
+    entries = schema["additionalProperties"]
+    return {key: _single("", entries, value[name], (*path, name)) for key, name in zip(keys, value, strict=True)}
 
 
 def _single(name: str, schema: Schema, value: Any, path: Path) -> Any:

@@ -19,34 +19,14 @@ _TOKEN = re.compile(
     ),
     re.VERBOSE | re.DOTALL,
 )
-_RESERVED = frozenset(
-    [
-        "as",
-        "break",
-        "const",
-        "continue",
-        "else",
-        "false",
-        "for",
-        "function",
-        "if",
-        "import",
-        "in",
-        "let",
-        "loop",
-        "package",
-        "namespace",
-        "null",
-        "return",
-        "true",
-        "var",
-        "void",
-        "while",
-    ]
+_RESERVED = frozenset[str]().union(
+    ["as", "break", "const", "continue", "else", "false", "for", "function", "if", "import", "in"],
+    ["let", "loop", "package", "namespace", "null", "return", "true", "var", "void", "while"],
 )
 _BINARY = (("||",), ("&&",), ("<", "<=", ">=", ">", "==", "!=", "in"), ("+", "-"), ("*", "/", "%"))
 """Operators of two operands, those that bind least first."""
 
+_LONGEST = 100_000
 _LOOPS = {"all": (2,), "exists": (2,), "exists_one": (2,), "existsOne": (2,), "map": (2, 3), "filter": (2,)}
 """Macros, with the numbers of their arguments, the first of which is a name."""
 
@@ -62,6 +42,8 @@ class _Broken(Exception):
 
 def bad_expression(text: str) -> str | None:
     """What is wrong with an expression; None where it can be parsed."""
+    if len(text) > _LONGEST:
+        return f"an expression must not be longer than {_LONGEST} characters"
     try:
         _Parser(text).parse()
     except _Broken as error:

@@ -16,48 +16,7 @@ _CHARACTER = re.compile(
 )
 _CONTROLS = {"a": 7, "f": 12, "n": 10, "r": 13, "t": 9, "v": 11}
 _SET = re.compile(r"\\[dDsSwW]|\\[pP](?:\{\^?([^}]*)\}|(.))", re.DOTALL)
-_CATEGORIES = frozenset(
-    [
-        "C",
-        "Cc",
-        "Cf",
-        "Cn",
-        "Co",
-        "Cs",
-        "L",
-        "Lc",
-        "Ll",
-        "Lm",
-        "Lo",
-        "Lt",
-        "Lu",
-        "M",
-        "Mc",
-        "Me",
-        "Mn",
-        "N",
-        "Nd",
-        "Nl",
-        "No",
-        "P",
-        "Pc",
-        "Pd",
-        "Pe",
-        "Pf",
-        "Pi",
-        "Po",
-        "Ps",
-        "S",
-        "Sc",
-        "Sk",
-        "Sm",
-        "So",
-        "Z",
-        "Zl",
-        "Zp",
-        "Zs",
-    ]
-)
+_CATEGORY = re.compile("C[cfnos]?|L[clmotu]?|M[cen]?|N[dlo]?|P[cdefios]?|S[ckmo]?|Z[lps]?")
 _POSIX = re.compile(
     r"\[:\^?(?:al(?:num|pha)|ascii|blank|cntrl|digit|graph|lower|p(?:rint|unct)|space|upper|word|xdigit):\]"
 )
@@ -179,7 +138,7 @@ class _Reader:
         if not found:
             return False
         name = found[1] if found[2] is None else found[2]
-        if name is not None and len(name) < 3 and name.capitalize() not in _CATEGORIES:
+        if name is not None and len(name) < 3 and not _CATEGORY.fullmatch(name.capitalize()):
             raise _Broken(f"{found[0]} is no class of characters")
         self._take(found)
         return True

@@ -106,7 +106,8 @@ class _Check:
             self._wrong(path, f"{value!r} is not one of {', '.join(word or repr(word) for word in schema['enum'])}")
         if "minLength" in schema or "maxLength" in schema:
             self._size(schema, len(value), "Length", path)
-        if "pattern" in schema and not re.search(schema["pattern"].replace("$", r"\Z"), value):
+        is_short = len(value) <= schema.get("maxLength", len(value))
+        if "pattern" in schema and is_short and not re.search(schema["pattern"].replace("$", r"\Z"), value):
             self._wrong(path, f"{value!r} does not match {schema['pattern']}")
         if "format" in schema and not _FORMATS[schema["format"]](value):
             self._wrong(path, f"{value!r} is no {schema['format']}")
