@@ -80,7 +80,7 @@ class BackendsOfHosts:
         """The localities (`region/zone/subzone`) of backends, as far as the input tells them."""
         pods = {id(workload.pod) for workload in backends.workloads}
         places = [proxy.locality for proxy in self._istiod().proxies if id(proxy.pod) in pods] if pods else []
-        return {place for place in (*places, *(e.locality for e in backends.endpoints)) if place}
+        return {place.rstrip("/") for place in (*places, *(e.locality for e in backends.endpoints))} - {""}
 
     def _behind(self, host: str) -> Iterator[Workload]:
         yield from self._workloads.behind(host)
