@@ -32,6 +32,7 @@ from .istio.siblings import Siblings
 from .istio.telemetry import Telemetries
 from .istio.unmatched import Unmatched
 from .istio.visibility import Visibility
+from .network import NetworkPolicies
 from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
 from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
@@ -84,6 +85,10 @@ class Mesh:
     @cached_property
     def external(self) -> ExternalHosts:
         return ExternalHosts(self.inventory, self.settings, self.routes, self.workloads, self.domain)
+
+    @cached_property
+    def network_policies(self) -> NetworkPolicies:
+        return NetworkPolicies(self.inventory)
 
     @cached_property
     def routes(self) -> Sequence[Route]:
@@ -238,6 +243,7 @@ class Mesh:
             self.workloads,
             self.exposure,
             self.external,
+            self.network_policies,
         )
         return list(outbound.subjects())
 

@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache
 from ipaddress import ip_address
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from .resource import Resource, required
+
+T = TypeVar("T")
 
 
 def matches(wanted: Mapping[str, str], labels: Mapping[str, str]) -> bool:
@@ -25,10 +27,14 @@ class LabelSelector:
     __slots__ = ("_expressions", "_labels")
 
     def __init__(self, selector: Mapping[str, Any]) -> None:
-        labels = selector.get("matchLabels")
         expressions = selector.get("matchExpressions")
-        self._labels: Mapping[str, Any] = labels if isinstance(labels, dict) else {}
+        self._labels = required(selector.get("matchLabels"))
         self._expressions: list[Any] = expressions if isinstance(expressions, list) else []
+
+    @property
+    def label(self) -> tuple[str, Any] | None:
+        """One label with its value that the selector requires, if it requires any."""
+        return next(iter(self._labels.items()), None)
 
     def matches(self, labels: Mapping[str, str]) -> bool:
         return matches(self._labels, labels) and all(_holds(e, labels) for e in self._expressions)
@@ -53,21 +59,28 @@ def _holds(expression: Any, labels: Mapping[str, str]) -> bool:
     return False
 
 
-class Selecting:
+class Selectors(Generic[T]):
+    """Label selectors of namespaces and what each stands for, found by the labels they take; an empty one takes all."""
+
+    def __init__(self, entries: Iterable[tuple[str, Mapping[str, Any], T]]) -> None:
+        self._near: dict[tuple[str, tuple[str, Any] | None], list[tuple[int, LabelSelector, T]]] = defaultdict(list)
+        for position, (namespace, selector, entry) in enumerate(entries):
+            wanted = LabelSelector(selector)
+            self._near[namespace, wanted.label].append((position, wanted, entry))
+
+    def of(self, namespace: str, labels: Mapping[str, str]) -> list[T]:
+        """What the selectors of a namespace that take these labels stand for, in the order they were given."""
+        near = [entry for label in (None, *labels.items()) for entry in self._near.get((namespace, label), ())]
+        fitting = [(position, entry) for position, wanted, entry in near if wanted.matches(labels)]
+        return [entry for _, entry in sorted(fitting, key=itemgetter(0))]
+
+
+class Selecting(Selectors[Resource]):
     """Objects of namespaces that select pods by labels; one that requires nothing selects none here."""
 
     def __init__(self, resources: Iterable[Resource], selector: Callable[[Resource], Mapping[str, str]]) -> None:
-        self._by_label: dict[tuple[str, str, str], list[tuple[int, Mapping[str, str], Resource]]] = defaultdict(list)
-        for position, resource in enumerate(resources):
-            wanted = selector(resource)
-            for key, value in list(wanted.items())[:1]:
-                self._by_label[resource.namespace, key, value].append((position, wanted, resource))
-
-    def of(self, namespace: str, labels: Mapping[str, str]) -> list[Resource]:
-        """The objects of a namespace whose selector takes these labels, in the order they were given."""
-        near = [entry for label in labels.items() for entry in self._by_label.get((namespace, *label), ())]
-        fitting = [(position, resource) for position, wanted, resource in near if matches(wanted, labels)]
-        return [resource for _, resource in sorted(fitting, key=itemgetter(0))]
+        chosen = ((resource, selector(resource)) for resource in resources)
+        super().__init__((r.namespace, {"matchLabels": labels}, r) for r, labels in chosen if labels)
 
 
 def pool_labels(pool: Resource) -> Mapping[str, str]:

@@ -7,20 +7,18 @@ from collections.abc import Iterator, Sequence
 
 from ...config import Settings
 from ...resource.inventory import Inventory
-from ...resource.kinds import AUTHORIZATION_POLICY, ISTIO_GATEWAY, NAMESPACE, NETWORK_POLICY, SERVICE_ENTRY
-from ...resource.match import LabelSelector
-from ...resource.resource import Resource, each, get
+from ...resource.kinds import AUTHORIZATION_POLICY, ISTIO_GATEWAY, NAMESPACE, SERVICE_ENTRY
+from ...resource.resource import Resource, each
 from ...source.document import Location
 from ..effective import Basis, Effective, Reason
 from ..exposure import Exposure
+from ..network import NetworkPolicies
 from ..subjects import DataPlane, Egress, Workload
 from ..workloads import Workloads
 from .egress import of_mesh, of_sidecars
 from .external import ExternalHosts, hosts_of, is_external, is_local
 from .meshconfig import MeshConfig
 from .visibility import Visibility
-
-_DNS = {53, "53", "dns", "dns-tcp"}
 
 
 class Outbound:
@@ -35,6 +33,7 @@ class Outbound:
         workloads: Workloads,
         exposure: Exposure,
         external: ExternalHosts,
+        network: NetworkPolicies,
     ) -> None:
         self._inventory = inventory
         self._settings = settings
@@ -42,6 +41,7 @@ class Outbound:
         self._workloads = workloads
         self._exposure = exposure
         self._external = external
+        self._network = network
         self._mesh = of_mesh(meshconfig)
         self._proxied = {w.namespace for w in workloads.all if _calls_through_a_proxy(w)}
         self._intents = self._intents_by_namespace()
@@ -134,11 +134,8 @@ class Outbound:
 
     def _limited(self, namespace: str, workloads: Sequence[Workload]) -> Reason | None:
         """That NetworkPolicies close egress for every workload; without known ones, for the whole namespace."""
-        policies = [p for p in self._inventory.in_namespace(NETWORK_POLICY, namespace) if _is_about_egress(p)]
-        if not policies:
-            return None
-        limits = [_limit([p for p in policies if _takes(p, w)]) for w in workloads]
-        limits = limits or [_limit([p for p in policies if not p.mapping("spec", "podSelector")])]
+        limits = [self._network.limit(namespace, w.labels) for w in workloads]
+        limits = limits or [self._network.limit(namespace, None)]
         return limits[0] if all(limits) else None
 
 
@@ -158,30 +155,3 @@ def _membership(namespace: str, workloads: Sequence[Workload]) -> Effective[bool
         text = f"no workload of {namespace} is in the input; its policies take proxies for granted"
         return Effective(True, (Reason(text, None, Basis.DEFAULT),))
     return max((w.in_mesh for w in known), key=lambda member: member.basis.confidence)
-
-
-def _takes(policy: Resource, workload: Workload) -> bool:
-    return LabelSelector(policy.mapping("spec", "podSelector")).matches(workload.labels)
-
-
-def _is_about_egress(policy: Resource) -> bool:
-    return "Egress" in policy.items("spec", "policyTypes") or policy.get("spec", "egress") is not None
-
-
-def _limit(policies: Sequence[Resource]) -> Reason | None:
-    """NetworkPolicies that select one pod add up: egress is limited when none of them opens it."""
-    if not policies or any(_opens(rule) for p in policies for rule in p.items("spec", "egress")):
-        return None
-    return Reason(f"{policies[0]} limits egress", policies[0].at("spec", "policyTypes"))
-
-
-def _opens(rule: object) -> bool:
-    """Whether an egress rule admits any host on more than DNS."""
-    if not isinstance(rule, dict):
-        return False
-    ports = [port.get("port") for port in each(rule, "ports") if isinstance(port, dict)]
-    if ports and all(isinstance(port, int | str) and port in _DNS for port in ports):
-        return False
-    if not rule.get("to"):
-        return True
-    return any(get(peer, "ipBlock", "cidr") in ("0.0.0.0/0", "::/0") for peer in each(rule, "to"))
