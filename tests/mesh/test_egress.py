@@ -169,6 +169,14 @@ INTENTS = {
         POLICY.replace("[api.example.com] # <-", "[api.example.com, cart.shop.svc.cluster.local]"),
         [],
     ),
+    "an AuthorizationPolicy, one rule of which does": (
+        POLICY + "    - to: [{operation: {hosts: [cart.shop.svc.cluster.local]}}]\n",
+        ["api.example.com"],
+    ),
+    "an AuthorizationPolicy about paths, too": (
+        POLICY.replace(" # <-", "") + "        - operation: {paths: [/health]}\n",
+        [],
+    ),
     "an egress gateway": (
         "---\nGateway istio-system/out\nspec:\n  selector: {istio: egressgateway} # <-\n  servers: []\n",
         [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 from ...config import Settings
 from ...resource.inventory import Inventory
@@ -14,6 +15,14 @@ from ...source.document import Location
 from ..effective import Basis, Effective, Reason
 from ..subjects import DataPlane, Route
 from ..workloads import Workloads
+
+
+class Named(NamedTuple):
+    """A host that an object names, where it does, and whether it is outside the mesh."""
+
+    host: str
+    location: Location
+    external: Effective[bool]
 
 
 class ExternalHosts:
@@ -73,6 +82,28 @@ class ExternalHosts:
         if host in self._entries:
             return self._entries[host]
         return [found for name in self._declared.meeting(host) for found in self._entries[name]]
+
+    def outward(self, policy: Resource) -> list[tuple[Named, ...]]:
+        """The hosts of each rule of an AuthorizationPolicy whose every operation names hosts, all of them outside the mesh.
+
+        Such a rule looks as if it said what may be called.
+        """
+        rules = [self._outward(policy, index) for index in range(len(policy.items("spec", "rules")))]
+        return [hosts for hosts in rules if hosts]
+
+    def _outward(self, policy: Resource, rule: int) -> tuple[Named, ...]:
+        found: list[Named] = []
+        for index, to in enumerate(policy.items("spec", "rules", rule, "to")):
+            hosts = each(to, "operation", "hosts")
+            if not hosts:
+                return ()
+            for position, host in enumerate(hosts):
+                external = self.of(host) if isinstance(host, str) else None
+                if external is None or not external.value:
+                    return ()
+                where = policy.at("spec", "rules", rule, "to", index, "operation", "hosts", position)
+                found.append(Named(host, where, external))
+        return tuple(found)
 
     def _is_of_the_cluster(self, host: str) -> bool:
         if split_service_host(host, self._domain) or host.endswith((".svc", f".{self._domain}")):

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from ...config import Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import AUTHORIZATION_POLICY, ISTIO_GATEWAY, NAMESPACE, SERVICE_ENTRY
-from ...resource.resource import Resource, each
+from ...resource.resource import Resource
 from ...source.document import Location
 from ..effective import Basis, Effective, Reason
 from ..exposure import Exposure
@@ -92,13 +92,12 @@ class Outbound:
                 for namespace in self._meant_by(entry):
                     found[namespace].append((reason, tuple(host for host, _ in hosts)))
         for policy in self._inventory.all(AUTHORIZATION_POLICY):
-            external = self._only_external(policy)
-            if external:
+            outward = [named for rule in self._external.outward(policy) for named in rule]
+            if outward:
                 is_limit = policy.get("spec", "action") in (None, "ALLOW")
-                names = tuple(name for name, _ in external) if is_limit else ()
-                found[policy.namespace].append(
-                    (Reason(f"{policy} names hosts outside the mesh", external[0][1]), names)
-                )
+                names = tuple(named.host for named in outward) if is_limit else ()
+                reason = Reason(f"{policy} names hosts outside the mesh", outward[0].location)
+                found[policy.namespace].append((reason, names))
         for reason, hosts_named in self._mesh_wide():
             for namespace in self._proxied:
                 found[namespace].append((reason, hosts_named))
@@ -111,17 +110,6 @@ class Outbound:
         exported = self._visibility.export_to(entry, SERVICE_ENTRY)
         seeing = self._proxied if "*" in exported else self._proxied & exported
         return sorted(seeing) or [entry.namespace]
-
-    def _only_external(self, policy: Resource) -> list[tuple[str, Location]]:
-        """The hosts of a policy, all of them outside the mesh; empty where it says anything else."""
-        found = []
-        for i, rule in enumerate(policy.items("spec", "rules")):
-            for j, to in enumerate(each(rule, "to")):
-                for k, host in enumerate(each(to, "operation", "hosts")):
-                    if not isinstance(host, str) or not self._external.of(host).value:
-                        return []
-                    found.append((host, policy.at("spec", "rules", i, "to", j, "operation", "hosts", k)))
-        return found
 
     def _mesh_wide(self) -> Iterator[tuple[Reason, tuple[str, ...]]]:
         approved = self._settings.approved_egress_hosts
