@@ -212,6 +212,12 @@ MESSAGES = [
         "stored already its port settings are ignored, and the mode of all ports stays STRICT.",
     ),
     (
+        "mtls/port_mtls_names_no_container_port/examples/bad_service_port.yaml:19",
+        "PeerAuthentication ai-inference/embedder sets STRICT for port 80, but that is a port of Service "
+        "ai-inference/embedder; the container port behind it is ai-inference/embedder:8080, where the entry has no effect "
+        "and the mode stays PERMISSIVE.",
+    ),
+    (
         "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:22",
         "`/v2/models/*/infer` matches only a literal asterisk, so the requests that paths is meant for are refused.",
     ),

@@ -59,6 +59,12 @@ NUMBERS = {
         + "---\nPeerAuthentication shop/cart\nspec: {selector: {matchLabels: {app: cart}}, portLevelMtls: {7000: {mode: STRICT}}}\n",
         [7000, 8080],
     ),
+    "a port that a policy takes for one of the container": (
+        pod()
+        + service("[{port: 80, targetPort: 8080}]")
+        + "---\nPeerAuthentication shop/cart\nspec: {selector: {matchLabels: {app: cart}}, portLevelMtls: {80: {mode: STRICT}}}\n",
+        [8080],
+    ),
 }
 
 

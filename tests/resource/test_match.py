@@ -200,11 +200,11 @@ def test_service_ports(one: Callable[[str], Resource]) -> None:
           - nonsense
         """)
     assert list(service_ports(service)) == [
-        ServicePort(80, "http", "http", 8080),
-        ServicePort(90, "grpc-api", "grpc", "api"),
-        ServicePort(3306, None, "tcp", 3306),
-        ServicePort(53, "http", "udp", 53, "UDP"),
-        ServicePort(70, "later", None, "${PORT}"),
+        ServicePort(80, "http", "http", 8080, "TCP", 0),
+        ServicePort(90, "grpc-api", "grpc", "api", "TCP", 1),
+        ServicePort(3306, None, "tcp", 3306, "TCP", 2),
+        ServicePort(53, "http", "udp", 53, "UDP", 3),
+        ServicePort(70, "later", None, "${PORT}", "TCP", 4),
     ]
 
 

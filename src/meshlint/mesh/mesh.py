@@ -135,6 +135,17 @@ class Mesh:
         found = Ports(self.inventory, self.peer_authentications, self._visibility, self.routes, self.domain)
         return [port for w in self.workloads.all if w.data_plane.value is not DataPlane.GATEWAY for port in found.of(w)]
 
+    def ports_of(self, workload: Workload) -> Sequence[Port]:
+        """The inbound ports of one workload of this mesh."""
+        return self._ports_by_workload.get(id(workload), ())
+
+    @cached_property
+    def _ports_by_workload(self) -> Mapping[int, Sequence[Port]]:
+        found: dict[int, list[Port]] = {}
+        for port in self.ports:
+            found.setdefault(id(port.workload), []).append(port)
+        return found
+
     @cached_property
     def hosts(self) -> Sequence[Host]:
         """Every host that clients may call, by name: of Services and ServiceEntries, of VirtualServices bound to `mesh` and

@@ -141,6 +141,7 @@ class ServicePort(NamedTuple):
     """A port of a Service. `target` is the container port that gets its traffic, by number or by name.
 
     `protocol` is in lower case, None = the proxy finds out by itself. `transport` is Kubernetes' word: TCP, UDP or SCTP.
+    `position` is that in spec.ports.
     """
 
     number: int
@@ -148,11 +149,12 @@ class ServicePort(NamedTuple):
     protocol: str | None
     target: int | str
     transport: str = "TCP"
+    position: int = 0
 
 
 def service_ports(service: Resource) -> Iterator[ServicePort]:
     """The ports of a Service whose numbers are known. A target that is not known is a name that no port has."""
-    for port in service.items("spec", "ports"):
+    for index, port in enumerate(service.items("spec", "ports")):
         number = port.get("port") if isinstance(port, dict) else None
         if isinstance(number, int):
             name = port.get("name")
@@ -160,12 +162,12 @@ def service_ports(service: Resource) -> Iterator[ServicePort]:
             target = port.get("targetPort") or number
             target = target if isinstance(target, int) else str(target)
             transport = str(port.get("protocol") or "TCP")
-            yield ServicePort(number, name, _protocol_of(port, number, name), target, transport)
+            yield ServicePort(number, name, _protocol_of(port, number, name), target, transport, index)
 
 
 def entry_ports(entry: Resource) -> Iterator[ServicePort]:
     """The ports of a ServiceEntry whose numbers are known; one without a targetPort leads to its own number."""
-    for port in entry.items("spec", "ports"):
+    for index, port in enumerate(entry.items("spec", "ports")):
         number = port.get("number") if isinstance(port, dict) else None
         if isinstance(number, int):
             name, target = port.get("name"), port.get("targetPort")
@@ -175,6 +177,7 @@ def entry_ports(entry: Resource) -> Iterator[ServicePort]:
                 name if isinstance(name, str) else None,
                 found,
                 target if isinstance(target, int) and target else number,
+                position=index,
             )
 
 

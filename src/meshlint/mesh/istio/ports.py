@@ -69,7 +69,8 @@ class Ports:
     def of(self, workload: Workload) -> list[Port]:
         """The inbound TCP ports that the pod, its Services, a policy or a Sidecar name; else one that stands for every port.
 
-        A job for which nothing names a port serves nobody.
+        A job for which nothing names a port serves nobody. A number that only a policy names may be listened on, unless it is
+        that of a Service which leads elsewhere.
         """
         names = dict(container_ports(workload.pod)) if workload.pod else {}
         exposed: dict[int, list[tuple[Resource, ServicePort]]] = defaultdict(list)
@@ -80,7 +81,8 @@ class Ports:
                     exposed[number].append((service, port))
         named = self._policies.named_ports(workload.namespace, workload.labels)
         listeners = {number for i in self._listeners(workload) if isinstance(number := get(i, "port", "number"), int)}
-        numbers: list[int | None] = [*sorted({*names, *exposed, *named, *listeners})]
+        led = {port.number for ports in exposed.values() for _, port in ports}
+        numbers: list[int | None] = [*sorted({*names, *exposed, *listeners, *(named.keys() - led)})]
         if not numbers and workload.resource.kind not in ("Job", "CronJob"):
             numbers = [None]
         return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers]
