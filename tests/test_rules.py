@@ -218,6 +218,16 @@ MESSAGES = [
         "and the mode stays PERMISSIVE.",
     ),
     (
+        "mtls/strict_mtls_blocks_scrape_or_probe/examples/bad_service_monitor.yaml:38",
+        "The scrape of ai-inference/llama:8000 by ServiceMonitor ai-inference/llama presents no certificate of the mesh, but "
+        "the port requires mTLS (PeerAuthentication istio-system/default sets STRICT for the whole mesh), so each one is reset.",
+    ),
+    (
+        "mtls/strict_mtls_blocks_scrape_or_probe/examples/bad_probe.yaml:45",
+        "The health check of ai-inference/llama:8080 by the kubelet (readinessProbe) presents no certificate of the mesh, but "
+        "the port requires mTLS (PeerAuthentication istio-system/default sets STRICT for the whole mesh), so each one is reset.",
+    ),
+    (
         "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:22",
         "`/v2/models/*/infer` matches only a literal asterisk, so the requests that paths is meant for are refused.",
     ),

@@ -33,8 +33,8 @@ _VERSIONS: Mapping[str, str] = {
     **dict.fromkeys(
         ["ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"], "admissionregistration.k8s.io/v1"
     ),
-    **dict.fromkeys(["ServiceMonitor", "PodMonitor"], "monitoring.coreos.com/v1"),
     "ProxyConfig": "networking.istio.io/v1beta1",
+    **dict.fromkeys(["ServiceMonitor", "PodMonitor", "Prometheus"], "monitoring.coreos.com/v1"),
     "Telemetry": "telemetry.istio.io/v1",
     "IstioOperator": "install.istio.io/v1alpha1",
     "APIService": "apiregistration.k8s.io/v1",
@@ -48,6 +48,8 @@ _VERSIONS: Mapping[str, str] = {
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "ScaledObject": "keda.sh/v1alpha1",
     "EndpointSlice": "discovery.k8s.io/v1",
+    "HealthCheckPolicy": "networking.gke.io/v1",
+    "BackendConfig": "cloud.google.com/v1",
 }
 _HEADER = re.compile(r"^([A-Z]\w+) (?:([\w.-]+)/)?([\w.-]+)(?: \{(.*)\})?( # <-)?$", re.MULTILINE)
 

@@ -26,6 +26,7 @@ from .istio.lifecycle import Lifecycles
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
 from .istio.outbound import Outbound, place_of
+from .istio.polls import Polls
 from .istio.ports import Ports
 from .istio.proxyconfig import ProxyConfigs
 from .istio.siblings import Siblings
@@ -132,7 +133,8 @@ class Mesh:
     @cached_property
     def ports(self) -> Sequence[Port]:
         """The inbound ports of every workload but gateways, which no PeerAuthentication concerns."""
-        found = Ports(self.inventory, self.peer_authentications, self._visibility, self.routes, self.domain)
+        polls = Polls(self.inventory, self.meshconfig)
+        found = Ports(self.inventory, self.peer_authentications, self._visibility, polls, self.routes, self.domain)
         return [port for w in self.workloads.all if w.data_plane.value is not DataPlane.GATEWAY for port in found.of(w)]
 
     def ports_of(self, workload: Workload) -> Sequence[Port]:

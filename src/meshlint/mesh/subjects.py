@@ -94,10 +94,39 @@ class Workload(NamedTuple):
         return f"{self.namespace}/{self.name}"
 
 
+class Purpose(Enum):
+    """What a poll is for."""
+
+    SCRAPE = "scrape"
+    HEALTH = "health check"
+
+
+class Scraper(NamedTuple):
+    """A Prometheus of the input: its service account (NAMESPACE/NAME), and whether its pods have a proxy or are in ambient."""
+
+    account: str
+    proxied: bool
+
+
+class Poll(NamedTuple):
+    """A scrape or a health check that is configured to call a port, and does: no agent beside the application makes it.
+
+    `location` is where `caller` names the port. `scrapers` are the Prometheus servers known to do it. `certified` tells
+    whether it presents a certificate.
+    """
+
+    purpose: Purpose
+    caller: str
+    location: Location
+    scrapers: tuple[Scraper, ...]
+    certified: bool
+
+
 class Port(NamedTuple):
     """An inbound port of a workload. `number` is the container port; None stands for every port that nothing names.
 
-    `services` are the Service ports that lead to it. `captured` is False where annotations keep the proxy out of its way.
+    `services` are the Service ports that lead to it. `captured` is False where the proxy is kept out of its way. `polls` are
+    the scrapes and health checks that arrive at it.
     """
 
     workload: Workload
@@ -107,6 +136,7 @@ class Port(NamedTuple):
     mtls: Effective[MtlsMode]
     captured: bool
     plaintext_use: PlaintextUse | None
+    polls: tuple[Poll, ...]
 
     @property
     def resource(self) -> Resource:

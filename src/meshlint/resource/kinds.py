@@ -49,6 +49,9 @@ CRD = GroupKind("apiextensions.k8s.io", "CustomResourceDefinition")
 
 SERVICE_MONITOR = GroupKind("monitoring.coreos.com", "ServiceMonitor")
 POD_MONITOR = GroupKind("monitoring.coreos.com", "PodMonitor")
+PROMETHEUS = GroupKind("monitoring.coreos.com", "Prometheus")
+HEALTH_CHECK_POLICY = GroupKind("networking.gke.io", "HealthCheckPolicy")
+BACKEND_CONFIG = GroupKind("cloud.google.com", "BackendConfig")
 FLAGGER_CANARY = GroupKind("flagger.app", "Canary")
 HORIZONTAL_POD_AUTOSCALER = GroupKind("autoscaling", "HorizontalPodAutoscaler")
 SCALED_OBJECT = GroupKind("keda.sh", "ScaledObject")
@@ -132,6 +135,9 @@ _AROUND_THE_MESH = POD_OWNERS | {
     CRD,
     SERVICE_MONITOR,
     POD_MONITOR,
+    PROMETHEUS,
+    HEALTH_CHECK_POLICY,
+    BACKEND_CONFIG,
     FLAGGER_CANARY,
     HORIZONTAL_POD_AUTOSCALER,
     SCALED_OBJECT,

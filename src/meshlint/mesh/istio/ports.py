@@ -13,13 +13,10 @@ from ...resource.kinds import (
     CRD,
     INFERENCE_POOLS,
     MUTATING_WEBHOOK,
-    POD_MONITOR,
     SERVICE,
-    SERVICE_MONITOR,
     VALIDATING_WEBHOOK,
 )
 from ...resource.match import (
-    LabelSelector,
     Selecting,
     ServicePort,
     matches,
@@ -32,17 +29,18 @@ from ...resource.workload import PodTemplate, container_ports
 from ...source.document import Location
 from ..effective import Effective, Reason
 from ..exposure import ingress_backends
-from ..subjects import DataPlane, MtlsMode, PlaintextUse, Port, Route, Workload
+from ..subjects import DataPlane, MtlsMode, PlaintextUse, Port, Purpose, Route, Workload
 from .mtls import PeerAuthentications
 from .order import spread
+from .polls import Exposed, Polls, scraped_by_annotation
 from .visibility import Visibility
 
 INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
 _METRICS_NAMES = ("metrics", "http-metrics", "prometheus", "prom")
 _AMBIENT = "the ambient data plane takes DISABLE as PERMISSIVE"
-
-Exposed = tuple[tuple[Resource, ServicePort], ...]
+_OF_THE_PROXY = {15020, 15021, 15090}
+"""Ports of the proxy itself, which the injector takes out of its way."""
 
 
 class Ports:
@@ -53,17 +51,18 @@ class Ports:
         inventory: Inventory,
         policies: PeerAuthentications,
         visibility: Visibility,
+        polls: Polls,
         routes: Sequence[Route],
         domain: str,
     ) -> None:
         self._inventory = inventory
         self._policies = policies
         self._visibility = visibility
+        self._polls = polls
         self._routed = _routed(routes, domain)
         self._called_by_api_server = set(_called_by_api_server(inventory))
         self._ingress = {name for name, where in ingress_backends(inventory).items() if not _is_of_istio(where)}
-        self._pools = [pool for kind in INFERENCE_POOLS for pool in inventory.all(kind)]
-        self._scraped_names = _scraped_names(inventory)
+        self._pools = Selecting((pool for kind in INFERENCE_POOLS for pool in inventory.all(kind)), pool_labels)
         self._services_selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
 
     def of(self, workload: Workload) -> list[Port]:
@@ -97,52 +96,33 @@ class Ports:
         if workload.data_plane.value is DataPlane.AMBIENT:
             mode = spread(mode, _in_ambient, _AMBIENT)
         name = names.get(number or 0)
-        use = self._plaintext_use(workload, number, name, exposed, names)
-        return Port(workload, number, name, exposed, mode, _captured(workload.pod, number), use)
+        polls = self._polls.of(workload, number, name, exposed, self._services(workload)) if number else ()
+        port = Port(workload, number, name, exposed, mode, _captured(workload.pod, number), None, polls)
+        return port._replace(plaintext_use=self._plaintext_use(port, names)) if number else port
 
-    def _plaintext_use(
-        self,
-        workload: Workload,
-        number: int | None,
-        name: str | None,
-        exposed: Exposed,
-        names: Mapping[int, str | None],
-    ) -> PlaintextUse | None:
-        """Who calls the port without a certificate for a good reason, if anybody does (term `metrics port`)."""
-        if number is None:
-            return None
-        if any((s.namespace, s.name, p.number) in self._called_by_api_server for s, p in exposed):
+    def _plaintext_use(self, port: Port, names: Mapping[int, str | None]) -> PlaintextUse | None:
+        """Who calls the port without a certificate for a good reason, if anybody does."""
+        if any((s.namespace, s.name, p.number) in self._called_by_api_server for s, p in port.services):
             return PlaintextUse.WEBHOOK
-        if self._is_metrics(workload, number, name, exposed, names):
+        if self._is_metrics(port, names):
             return PlaintextUse.METRICS
-        if self._terminates_tls(workload, number):
+        if self._terminates_tls(port):
             return PlaintextUse.INGRESS_TLS
-        if self._is_called_from_outside(workload, exposed):
+        if self._is_called_from_outside(port.workload, port.services):
             return PlaintextUse.OUTSIDE
         return None
 
-    def _is_metrics(
-        self, workload: Workload, number: int, name: str | None, exposed: Exposed, names: Mapping[int, str | None]
-    ) -> bool:
-        titles = [name, *(port.name for _, port in exposed)]
+    def _is_metrics(self, port: Port, names: Mapping[int, str | None]) -> bool:
+        """Whether the port is for metrics alone (term `metrics port`)."""
+        titles = [port.name, *(exposed.name for _, exposed in port.services)]
         named = any(_names_metrics(title) for title in titles if title)
-        if not named and not self._is_scraped(workload, number, name, exposed):
+        if not named and not _is_scraped(port):
             return False
-        if any(port.name and not _names_metrics(port.name) for _, port in exposed):
+        if any(exposed.name and not _names_metrics(exposed.name) for _, exposed in port.services):
             return False
-        if workload.inference and (not named or len(names) < 2):
+        if port.workload.inference and (not named or len(names) < 2):
             return False
-        return not self._is_routed(exposed) and not self._is_pool_port(workload, number)
-
-    def _is_scraped(self, workload: Workload, number: int, name: str | None, exposed: Exposed) -> bool:
-        if workload.pod and workload.pod.annotations.get("prometheus.io/port") == str(number):
-            return True
-        return any(
-            (str(number) in scraped or title in scraped) and selector.matches(labels)
-            for namespace, selector, scraped, of_pods in self._scraped_names
-            for labels, title in _scrape_targets(workload, name, exposed, of_pods)
-            if namespace in ("*", workload.namespace)
-        )
+        return not self._is_routed(port.services) and not self._is_pool_port(port)
 
     def _is_routed(self, exposed: Exposed) -> bool:
         return any(
@@ -151,17 +131,13 @@ class Ports:
             for number in self._routed.get((service.namespace, service.name), ())
         )
 
-    def _is_pool_port(self, workload: Workload, number: int) -> bool:
-        return any(
-            pool.namespace == workload.namespace
-            and number in _pool_ports(pool)
-            and matches(pool_labels(pool), workload.labels)
-            for pool in self._pools
-        )
+    def _is_pool_port(self, port: Port) -> bool:
+        pools = self._pools.of(port.workload.namespace, port.workload.labels)
+        return any(port.number in _pool_ports(pool) for pool in pools)
 
-    def _terminates_tls(self, workload: Workload, number: int) -> bool:
-        listeners = self._listeners(workload)
-        return any(get(i, "port", "number") == number and isinstance(i.get("tls"), dict) for i in listeners)
+    def _terminates_tls(self, port: Port) -> bool:
+        listeners = self._listeners(port.workload)
+        return any(get(i, "port", "number") == port.number and isinstance(i.get("tls"), dict) for i in listeners)
 
     def _listeners(self, workload: Workload) -> list[Mapping[str, Any]]:
         """What the Sidecar of a workload lists as its ingress, or each that may be its Sidecar."""
@@ -197,10 +173,10 @@ def _target(port: ServicePort, names: Mapping[int, str | None]) -> int | None:
 
 
 def _captured(pod: PodTemplate | None, number: int | None) -> bool:
-    """Whether the proxy sees connections to a port; annotations take ports out of its way."""
+    """Whether the proxy sees connections to a port; its own and those that annotations name are out of its way."""
     if pod is None or number is None:
         return True
-    if str(number) in _listed(pod.annotations.get(EXCLUDED, "")):
+    if number in _OF_THE_PROXY or str(number) in _listed(pod.annotations.get(EXCLUDED, "")):
         return False
     included = pod.annotations.get(INBOUND, "*")
     return included == "*" or str(number) in _listed(included)
@@ -208,6 +184,12 @@ def _captured(pod: PodTemplate | None, number: int | None) -> bool:
 
 def _listed(text: str) -> list[str]:
     return [part.strip() for part in text.split(",")]
+
+
+def _is_scraped(port: Port) -> bool:
+    pod = port.workload.pod
+    annotated = pod is not None and scraped_by_annotation(pod, port.number)
+    return annotated or any(poll.purpose is Purpose.SCRAPE for poll in port.polls)
 
 
 def _names_metrics(name: str) -> bool:
@@ -259,37 +241,6 @@ def _pool_ports(pool: Resource) -> set[int]:
         pool.get("spec", "targetPortNumber"),
     ]
     return {number for number in numbers if isinstance(number, int)}
-
-
-def _scraped_names(inventory: Inventory) -> list[tuple[str, LabelSelector, set[str], bool]]:
-    """Per monitor and namespace it looks at: selector, the port names and numbers it scrapes, whether it selects pods."""
-    found = []
-    for kind, field in ((SERVICE_MONITOR, "endpoints"), (POD_MONITOR, "podMetricsEndpoints")):
-        for monitor in inventory.all(kind):
-            endpoints = [e for e in monitor.items("spec", field) if isinstance(e, dict)]
-            ports = {str(e[key]) for e in endpoints for key in ("port", "targetPort", "portNumber") if key in e}
-            selector = LabelSelector(monitor.mapping("spec", "selector"))
-            for namespace in _monitored(monitor):
-                found.append((namespace, selector, ports, kind == POD_MONITOR))
-    return found
-
-
-def _monitored(monitor: Resource) -> list[str]:
-    if monitor.get("spec", "namespaceSelector", "any") is True:
-        return ["*"]
-    names = [n for n in monitor.items("spec", "namespaceSelector", "matchNames") if isinstance(n, str)]
-    return names or [monitor.namespace]
-
-
-def _scrape_targets(
-    workload: Workload, name: str | None, exposed: Exposed, of_pods: bool
-) -> Iterator[tuple[Mapping[str, str], str | None]]:
-    """The labels a monitor selects by and the port name it knows: the pod's, or those of each Service."""
-    if of_pods:
-        yield workload.labels, name
-        return
-    for service, port in exposed:
-        yield service.labels, port.name
 
 
 def _names_identities(policy: Resource) -> bool:
