@@ -30,10 +30,10 @@ HOSTS = {
     "a pattern over a ServiceEntry": (ENTRY, "*.example.com", True, DECLARED),
     "another host": (ENTRY.replace(" # <-", ""), "other.org", True, DEFAULT),
     "a ServiceEntry inside the mesh": (
-        ENTRY.replace(" # <-", "").replace("  ports", "  location: MESH_INTERNAL\n  ports"),
+        ENTRY.replace("  ports", "  location: MESH_INTERNAL\n  ports"),
         "api.example.com",
-        True,
-        DEFAULT,
+        False,
+        DECLARED,
     ),
     "nothing serves it": ("Namespace shop", "api.example.com", True, DEFAULT),
     "a Service": ("Namespace shop", "cart.shop.svc.cluster.local", False, DECLARED),
@@ -93,8 +93,8 @@ def test_approved_hosts_are_outside(approved: str, external: bool) -> None:
 
 def test_the_entries_of_a_host_and_of_a_pattern() -> None:
     external = mesh_of(ENTRY).external
-    assert [line_of(where) for _, where in external.entries("api.example.com")] == [marked(ENTRY)]
-    assert [line_of(where) for _, where in external.entries("*.example.com")] == [marked(ENTRY)]
+    assert [line_of(declared.location) for declared in external.entries("api.example.com")] == [marked(ENTRY)]
+    assert [line_of(declared.location) for declared in external.entries("*.example.com")] == [marked(ENTRY)]
     assert external.entries("other.org") == []
 
 

@@ -23,11 +23,11 @@ def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
 def _problem(
     policy: Resource, action: str, hosts: Sequence[Named], workloads: Sequence[Workload], mesh: Mesh
 ) -> Problem:
-    entries = [entry for named in hosts for entry in mesh.external.entries(named.host)]
+    entries = [declared for named in hosts for declared in mesh.external.entries(named.host)]
     refuses = f"it refuses all their normal traffic and admits any caller that sends Host {hosts[0].host}"
     return Problem(
         hosts[0].location,
-        related=[Reason(f"{entry} declares the host", where) for entry, where in entries],
+        related=[Reason(f"{declared.entry} declares the host", declared.location) for declared in entries],
         rests_on=[max((named.external for named in hosts), key=lambda external: external.basis.confidence)],
         missing="the ServiceEntries of these hosts",
         policy=policy,

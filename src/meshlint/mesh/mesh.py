@@ -19,7 +19,8 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.external import ExternalHosts, hosts_of
+from .istio.entries import ServiceEntries, hosts_of
+from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
 from .istio.hops import Hops
 from .istio.lifecycle import Lifecycles
@@ -85,7 +86,13 @@ class Mesh:
 
     @cached_property
     def external(self) -> ExternalHosts:
-        return ExternalHosts(self.inventory, self.settings, self.routes, self.workloads, self.domain)
+        return ExternalHosts(
+            self.inventory, self.settings, self.service_entries, self.routes, self.workloads, self.domain
+        )
+
+    @cached_property
+    def service_entries(self) -> ServiceEntries:
+        return ServiceEntries(self.inventory, self._visibility)
 
     @cached_property
     def network_policies(self) -> NetworkPolicies:

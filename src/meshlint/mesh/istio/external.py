@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...config import Settings
 from ...resource.inventory import Inventory
-from ...resource.kinds import ISTIO_GATEWAY, SERVICE_ENTRY
-from ...resource.match import host_matches, split_service_host, subset_of
-from ...resource.resource import Resource, each, get
+from ...resource.kinds import ISTIO_GATEWAY
+from ...resource.match import host_matches, split_service_host
+from ...resource.resource import Resource, each
 from ...source.document import Location
 from ..effective import Basis, Effective, Reason
 from ..subjects import DataPlane, Route
 from ..workloads import Workloads
+from .entries import Declared, Names, ServiceEntries, is_external
 
 
 class Named(NamedTuple):
@@ -29,25 +30,23 @@ class ExternalHosts:
     """Tells hosts outside the mesh from those that something in the input serves."""
 
     def __init__(
-        self, inventory: Inventory, settings: Settings, routes: Sequence[Route], workloads: Workloads, domain: str
+        self,
+        inventory: Inventory,
+        settings: Settings,
+        entries: ServiceEntries,
+        routes: Sequence[Route],
+        workloads: Workloads,
+        domain: str,
     ) -> None:
         self._namespaces = set(inventory.namespaces)
         self._settings = settings
         self._domain = domain
         self._workloads = workloads
-        self._entries: dict[str, list[tuple[Resource, Location]]] = defaultdict(list)
-        self._inside: set[str] = set()
-        for entry in inventory.all(SERVICE_ENTRY):
-            for host, where in hosts_of(entry):
-                if is_external(entry):
-                    self._entries[host].append((entry, where))
-                else:
-                    self._inside.add(host)
+        self._entries = entries
         self._routes: dict[str, list[Route]] = defaultdict(list)
         for route in routes:
             for host in route.hosts:
                 self._routes[host].append(route)
-        self._declared = Names(self._entries)
         self._routed = Names(name for name in self._routes if name != "*")
         self._listeners = Names(_listeners(inventory))
 
@@ -65,7 +64,10 @@ class ExternalHosts:
         if served:
             return Effective(False, (Reason(f"{served} serves {host}", served.at("spec", "hosts")),))
         if entry:
-            return Effective(True, (Reason(f"{entry[0]} declares {host} outside the mesh", entry[1]),))
+            return Effective(True, (Reason(f"{entry.entry} declares {host} outside the mesh", entry.location),))
+        inside = next(iter(self._entries.meeting(host)), None)
+        if inside:
+            return Effective(False, (Reason(f"{inside.entry} declares {host} inside the mesh", inside.location),))
         if any(host_matches(approved, host) for approved in self._settings.approved_egress_hosts):
             where = self._settings.places.get("approved-egress-hosts")
             return Effective(True, (Reason(f"{host} is one of approved-egress-hosts", where),))
@@ -75,13 +77,12 @@ class ExternalHosts:
 
     def is_inside(self, host: str) -> bool:
         """Whether the endpoints of a host are in the mesh, as those of a ServiceEntry that says MESH_INTERNAL are."""
-        return host in self._inside or not self.of(host).value
+        return not self.of(host).value
 
-    def entries(self, host: str) -> list[tuple[Resource, Location]]:
-        """The ServiceEntries outside the mesh that have a host or a host that a pattern covers."""
-        if host in self._entries:
-            return self._entries[host]
-        return [found for name in self._declared.meeting(host) for found in self._entries[name]]
+    def entries(self, host: str) -> list[Declared]:
+        """Where ServiceEntries declare a host outside the mesh, failing that a pattern of it or a host that it covers."""
+        found = [declared for declared in self._entries.meeting(host) if is_external(declared.entry)]
+        return [declared for declared in found if declared.host == host] or found
 
     def outward(self, policy: Resource) -> list[tuple[Named, ...]]:
         """The hosts of each rule of an AuthorizationPolicy whose every operation names hosts, all of them outside the mesh.
@@ -126,39 +127,6 @@ class ExternalHosts:
         if workloads:
             return any(w.data_plane.value is not DataPlane.GATEWAY for w in workloads)
         return "egress" not in service[0]
-
-
-class Names:
-    """Hosts and patterns, found by a host or pattern they match; of hosts, only a pattern looks at every one."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = dict.fromkeys(names)
-        self._patterns = [name for name in self._names if name.startswith("*")]
-
-    def meeting(self, host: str) -> list[str]:
-        """The names that match a host or pattern; one without `*` comes before the patterns."""
-        if host.startswith("*"):
-            return [name for name in self._names if host_matches(name, host)]
-        same = [host] if host in self._names else []
-        return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
-
-
-def is_external(entry: Resource) -> bool:
-    """Whether a ServiceEntry adds hosts outside the mesh, which is what an unset location means."""
-    return entry.get("spec", "location") in (None, "MESH_EXTERNAL", 0)
-
-
-def is_local(entry: Resource) -> bool:
-    """Whether a ServiceEntry names containers of the pod itself (an authorization service beside the proxy)."""
-    addresses = [str(get(endpoint, "address")) for endpoint in entry.items("spec", "endpoints")]
-    return bool(addresses) and all(address.startswith(("127.", "unix://", "localhost")) for address in addresses)
-
-
-def hosts_of(entry: Resource) -> Iterator[tuple[str, Location]]:
-    """The hosts of a ServiceEntry and their places."""
-    for index, host in enumerate(entry.items("spec", "hosts")):
-        if isinstance(host, str):
-            yield host.lower(), entry.at("spec", "hosts", index)
 
 
 def _listeners(inventory: Inventory) -> Iterator[str]:

@@ -16,7 +16,8 @@ from ..network import NetworkPolicies
 from ..subjects import DataPlane, Egress, Workload
 from ..workloads import Workloads
 from .egress import of_mesh, of_sidecars
-from .external import ExternalHosts, hosts_of, is_external, is_local
+from .entries import hosts_of, is_external, is_local
+from .external import ExternalHosts
 from .meshconfig import MeshConfig
 from .visibility import Visibility
 

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from ...resource.resource import Resource
 from ..subjects import Route
-from .external import Names
+from .entries import Names
 
 
 class Siblings:

@@ -14,7 +14,7 @@ from ...resource.match import service_ports, split_service_host
 from ...resource.resource import Resource
 from ..effective import Basis
 from .claims import UNCONDITIONAL, Condition, condition_of, is_for_mesh
-from .external import hosts_of, is_external
+from .entries import hosts_of, is_external
 from .matches import takes_everything
 from .routes import Rule
 from .visibility import Visibility

@@ -10,15 +10,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 
 from ...resource.inventory import Inventory
-from ...resource.kinds import DESTINATION_RULE, SIDECAR, VIRTUAL_SERVICE, GroupKind
-from ...resource.match import Selecting, host_matches
-from ...resource.resource import Resource, required
+from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, GroupKind
+from ...resource.match import LabelSelector, Selecting, host_matches
+from ...resource.resource import Resource, each, get, required
 from .meshconfig import MeshConfig
 from .order import possible_first
 
 _DEFAULTS = {
     VIRTUAL_SERVICE: "defaultVirtualServiceExportTo",
     DESTINATION_RULE: "defaultDestinationRuleExportTo",
+    SERVICE_ENTRY: "defaultServiceExportTo",
 }
 
 PRIVATE, NAMED, PUBLIC = 0, 1, 2
@@ -29,6 +30,10 @@ class Visibility:
     """What the namespaces of a mesh see of each other. `views` are those with a Sidecar of their own, what has equal ones together."""
 
     def __init__(self, inventory: Inventory, meshconfig: MeshConfig) -> None:
+        self._inventory = inventory
+        self._entries = (
+            meshconfig.value("serviceEntryVisibility").value if meshconfig.istio_version >= (1, 31) else None
+        )
         self._defaults = {kind: _texts(meshconfig.value(field).value) for kind, field in _DEFAULTS.items()}
         self._root = meshconfig.root_namespace
         self._sidecars: dict[str, list[Resource]] = defaultdict(list)
@@ -50,8 +55,24 @@ class Visibility:
         if known is None:
             names = _texts(resource.get("spec", "exportTo")) or self._defaults.get(kind) or ("*",)
             known = frozenset(resource.namespace if name == "." else name for name in names if name != "~")
+            if kind == SERVICE_ENTRY and get(self._entries, "applyToSidecars") is True:
+                known = self._capped(known, resource.namespace)
             self._exports[id(resource)] = known
         return known
+
+    def _capped(self, exported: frozenset[str], namespace: str) -> frozenset[str]:
+        """What `serviceEntryVisibility` leaves of the exportTo of ServiceEntries of a namespace (`serviceentry_visibility.go`):
+        the first policy counts whose rules all take the namespace's labels."""
+        labels = self._inventory.namespace_labels(namespace) or {}
+        word = get(self._entries, "defaultVisibility")
+        for policy in each(self._entries, "policies"):
+            chosen = [get(rule, "namespaceSelector") for rule in each(policy, "matchingRules")]
+            if all(isinstance(c, dict) and LabelSelector(c).matches(labels) for c in chosen):
+                word = get(policy, "visibility")
+                break
+        if word == "NAMESPACE":
+            return frozenset({namespace}) if exported & {"*", namespace} else frozenset()
+        return frozenset() if word == "NONE" else exported
 
     def bucket(self, virtual_service: Resource, client: str) -> int | None:
         """The bucket in which clients of a namespace find a VirtualService; None = they do not see it."""
@@ -75,12 +96,13 @@ class Visibility:
         """The Sidecars of a namespace that have a workloadSelector."""
         return [s for s in self._sidecars.get(namespace, ()) if sidecar_selector(s)]
 
-    def imports(self, client: str, owner: str, hosts: Iterable[str]) -> bool:
-        """Whether the Sidecar of a namespace lets its clients see an object of `owner` for any of these hosts.
+    def imports(self, client: str, owner: str, hosts: Iterable[str], labels: Mapping[str, str] | None = None) -> bool:
+        """Whether the Sidecar of a namespace, or of a workload with these labels, lets its clients see an object of `owner`
+        for any of these hosts.
 
         Where several Sidecars may apply, one that does is enough.
         """
-        sidecars = self.sidecars(client, None)
+        sidecars = self.sidecars(client, labels)
         if not sidecars:
             return True
         names = list(hosts)

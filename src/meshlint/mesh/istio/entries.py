@@ -1,0 +1,90 @@
+"""The ServiceEntries of a mesh: which hosts they declare, and who sees them (semantics §1.3, §1.6, §7.2)."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from typing import NamedTuple
+
+from ...resource.inventory import Inventory
+from ...resource.kinds import SERVICE_ENTRY
+from ...resource.match import host_matches, subset_of
+from ...resource.resource import Resource, get
+from ...source.document import Location
+from .visibility import Visibility
+
+
+class Declared(NamedTuple):
+    """A host as a ServiceEntry declares it."""
+
+    host: str
+    entry: Resource
+    location: Location
+
+
+class ServiceEntries:
+    """All ServiceEntries, by host."""
+
+    def __init__(self, inventory: Inventory, visibility: Visibility) -> None:
+        self.all = tuple(inventory.all(SERVICE_ENTRY))
+        self._visibility = visibility
+        self._by_host: dict[str, list[Declared]] = defaultdict(list)
+        for entry in self.all:
+            for host, where in hosts_of(entry):
+                self._by_host[host].append(Declared(host, entry, where))
+        self._names = Names(self._by_host)
+
+    def meeting(self, host: str) -> list[Declared]:
+        """What is declared of a host, or of all that a pattern covers: the same name first, then overlapping ones."""
+        return [declared for name in self._names.meeting(host.lower()) for declared in self._by_host[name]]
+
+    def covering(self, host: str, client: str, labels: Mapping[str, str] | None = None) -> list[Declared]:
+        """What covers a host or pattern whole and is visible to clients of a namespace, or to those with these labels."""
+        return [d for d in self.meeting(host) if subset_of(host.lower(), d.host) and self.sees(client, d, labels)]
+
+    def sees(self, client: str, declared: Declared, labels: Mapping[str, str] | None = None) -> bool:
+        """Whether clients see a host of a ServiceEntry: it is exported to them, and their Sidecar imports it."""
+        owner = declared.entry.namespace
+        return self.is_exported(declared.entry, client) and self._visibility.imports(
+            client, owner, [declared.host], labels
+        )
+
+    def is_exported(self, entry: Resource, client: str) -> bool:
+        return not {"*", client}.isdisjoint(self.exported(entry))
+
+    def exported(self, entry: Resource) -> frozenset[str]:
+        """The namespaces that a ServiceEntry is exported to; `*` = all."""
+        return self._visibility.export_to(entry, SERVICE_ENTRY)
+
+
+class Names:
+    """Hosts and patterns, found by a host or pattern they match; of hosts, only a pattern looks at every one."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._names = dict.fromkeys(names)
+        self._patterns = [name for name in self._names if name.startswith("*")]
+
+    def meeting(self, host: str) -> list[str]:
+        """The names that match a host or pattern; one without `*` comes before the patterns."""
+        if host.startswith("*"):
+            return [name for name in self._names if host_matches(name, host)]
+        same = [host] if host in self._names else []
+        return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
+
+
+def is_external(entry: Resource) -> bool:
+    """Whether a ServiceEntry adds hosts outside the mesh, which is what an unset location means."""
+    return entry.get("spec", "location") in (None, "MESH_EXTERNAL", 0)
+
+
+def is_local(entry: Resource) -> bool:
+    """Whether a ServiceEntry names containers of the pod itself (an authorization service beside the proxy)."""
+    addresses = [str(get(endpoint, "address")) for endpoint in entry.items("spec", "endpoints")]
+    return bool(addresses) and all(address.startswith(("127.", "unix://", "localhost")) for address in addresses)
+
+
+def hosts_of(entry: Resource) -> Iterator[tuple[str, Location]]:
+    """The hosts of a ServiceEntry and their places."""
+    for index, host in enumerate(entry.items("spec", "hosts")):
+        if isinstance(host, str):
+            yield host.lower(), entry.at("spec", "hosts", index)
