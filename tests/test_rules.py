@@ -464,6 +464,16 @@ MESSAGES = [
         "share of the traffic, and overload queues without bound.",
     ),
     (
+        "egress/egress_host_not_approved/examples/bad_entries/entries.yaml:10",
+        "ServiceEntry egress/providers opens api.deepseek.com to agents, although it is not among the approved external "
+        "hosts.",
+    ),
+    (
+        "egress/egress_host_not_approved/examples/bad_routes/routes.yaml:16",
+        "VirtualService ai-inference/llama opens api.deepseek.com to the requests that it routes, although it is not among "
+        "the approved external hosts.",
+    ),
+    (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",
         "`portLevelMtls` is there twice in one mapping: the API server refuses it where it validates strictly, and else "
         "keeps only the last one.",

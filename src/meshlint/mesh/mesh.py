@@ -19,7 +19,7 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.entries import ServiceEntries, hosts_of
+from .istio.entries import Declared, ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
 from .istio.hops import Hops
@@ -255,7 +255,11 @@ class Mesh:
     @cached_property
     def egress(self) -> Sequence[Egress]:
         """The outbound posture of every namespace with proxied workloads or egress intent."""
-        outbound = Outbound(
+        return list(self._outbound.subjects())
+
+    @cached_property
+    def _outbound(self) -> Outbound:
+        return Outbound(
             self.inventory,
             self.settings,
             self.meshconfig,
@@ -265,7 +269,10 @@ class Mesh:
             self.external,
             self.network_policies,
         )
-        return list(outbound.subjects())
+
+    def outbound_policy(self, namespace: str, labels: Mapping[str, str] | None = None) -> Effective[str]:
+        """The outbound policy of workloads of a namespace with these labels, or (None) that no Sidecar selects."""
+        return self._outbound.policy(namespace, labels)
 
     @cached_property
     def egress_intent(self) -> Location | None:
@@ -273,6 +280,12 @@ class Mesh:
         settings = self.settings.places.values()
         shown = (reason.location for egress in self.egress for reason in egress.intent)
         return min((place for place in shown if place and place not in settings), key=Location.order, default=None)
+
+    def callers_of(self, entry: Resource) -> list[str]:
+        """The namespaces with proxied workloads that see a host of a ServiceEntry; empty when no workload is known to."""
+        seen = [Declared(host, entry, where) for host, where in hosts_of(entry)]
+        sees = self.service_entries.sees
+        return [ns for ns in self._outbound.proxied if any(sees(ns, declared) for declared in seen)]
 
     def approved_hosts(self, decided: Location | None) -> Sequence[str]:
         """The hosts that somebody approved in the namespaces whose posture is decided at a place, each once."""

@@ -8,14 +8,14 @@ from typing import NamedTuple
 
 from ...config import Settings
 from ...resource.inventory import Inventory
-from ...resource.kinds import ISTIO_GATEWAY
-from ...resource.match import host_matches, split_service_host
-from ...resource.resource import Resource, each
-from ...source.document import Location
+from ...resource.kinds import ISTIO_GATEWAY, SERVICE_ENTRY
+from ...resource.match import host_matches, resolve, split_service_host
+from ...resource.resource import Resource, each, get
+from ...source.document import Location, Path
 from ..effective import Basis, Effective, Reason
 from ..subjects import DataPlane, Route
 from ..workloads import Workloads
-from .entries import Declared, Names, ServiceEntries, is_external
+from .entries import Declared, Names, ServiceEntries, hosts_of, is_external, is_local
 
 
 class Named(NamedTuple):
@@ -106,6 +106,35 @@ class ExternalHosts:
                 found.append(Named(host, where, external))
         return tuple(found)
 
+    def opened(self, resource: Resource) -> list[Named]:
+        """The hosts outside the mesh that a ServiceEntry declares or the routes of a VirtualService send requests to."""
+        if resource.group_kind == SERVICE_ENTRY:
+            return self._declared(resource)
+        found: dict[str, Named] = {}
+        for host, where in _targets(resource):
+            external = self._of_target(resolve(host, resource.namespace, self._domain).lower())
+            if external:
+                found.setdefault(host, Named(host, where, external))
+        return list(found.values())
+
+    def _declared(self, entry: Resource) -> list[Named]:
+        if not is_external(entry) or is_local(entry) or not self._entries.exported(entry):
+            return []
+        reason = Reason(f"{entry} declares it outside the mesh", entry.at("spec", "location"))
+        hosts = [(host, where) for host, where in hosts_of(entry) if not self._is_of_the_cluster(host)]
+        return [Named(host, where, Effective(True, (reason,))) for host, where in hosts]
+
+    def _of_target(self, host: str) -> Effective[bool] | None:
+        """That requests sent to a destination leave the mesh; who serves callers of its name does not matter then."""
+        if "." not in host or self._is_of_the_cluster(host):
+            return None
+        declared = self._entries.meeting(host)
+        if not declared:
+            text = f"no ServiceEntry of the input declares {host} inside the mesh"
+            return Effective(True, (Reason(text, None, Basis.DEFAULT),))
+        entry = next((d for d in declared if is_external(d.entry)), None)
+        return entry and Effective(True, (Reason(f"{entry.entry} declares it outside the mesh", entry.location),))
+
     def _is_of_the_cluster(self, host: str) -> bool:
         if split_service_host(host, self._domain) or host.endswith((".svc", f".{self._domain}")):
             return True
@@ -127,6 +156,18 @@ class ExternalHosts:
         if workloads:
             return any(w.data_plane.value is not DataPlane.GATEWAY for w in workloads)
         return "egress" not in service[0]
+
+
+def _targets(virtual_service: Resource) -> Iterator[tuple[str, Location]]:
+    """The hosts that the rules of a VirtualService name as destinations, mirrors included, or as a new authority."""
+    for section in ("http", "tls", "tcp"):
+        for index, rule in enumerate(virtual_service.items("spec", section)):
+            paths: list[Path] = [("route", i, "destination", "host") for i in range(len(each(rule, "route")))]
+            paths += [("mirrors", i, "destination", "host") for i in range(len(each(rule, "mirrors")))]
+            for path in (*paths, ("mirror", "host"), ("rewrite", "authority")):
+                host = get(rule, *path)
+                if isinstance(host, str):
+                    yield host.partition(":")[0], virtual_service.at("spec", section, index, *path)
 
 
 def _listeners(inventory: Inventory) -> Iterator[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ...config import Settings
 from ...resource.inventory import Inventory
@@ -51,6 +51,15 @@ class Outbound:
         for namespace in self._inventory.namespaces:
             if namespace in self._proxied or namespace in self._intents:
                 yield from self._of_namespace(namespace)
+
+    @property
+    def proxied(self) -> list[str]:
+        """The namespaces with workloads that call through a proxy."""
+        return sorted(self._proxied)
+
+    def policy(self, namespace: str, labels: Mapping[str, str] | None) -> Effective[str]:
+        """The outbound policy of workloads of a namespace with these labels, or (None) that no Sidecar selects."""
+        return of_sidecars(self._visibility.sidecars(namespace, labels), self._mesh)
 
     def _of_namespace(self, namespace: str) -> Iterator[Egress]:
         """One subject per Sidecar that workloads of the namespace have, those without one of their own together."""
