@@ -474,6 +474,20 @@ MESSAGES = [
         "the approved external hosts.",
     ),
     (
+        "egress/egress_host_without_serviceentry/examples/bad_policy.yaml:42",
+        "api.cohere.com has no ServiceEntry that is visible in agents, so calls to it leave as unnamed passthrough traffic "
+        "that no policy sees.",
+    ),
+    (
+        "egress/egress_host_without_serviceentry/examples/bad_sidecar.yaml:37",
+        "api.mistral.ai has no ServiceEntry that is visible in batch, so calls to it are refused.",
+    ),
+    (
+        "egress/egress_host_without_serviceentry/examples/bad_keys.yaml:21",
+        "www.googleapis.com has no ServiceEntry that is visible in chat, so proxies cannot fetch the keys of tokens there "
+        "and refuse every token.",
+    ),
+    (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",
         "`portLevelMtls` is there twice in one mapping: the API server refuses it where it validates strictly, and else "
         "keeps only the last one.",

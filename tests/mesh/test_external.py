@@ -110,3 +110,51 @@ def test_the_entries_of_a_host_and_of_a_pattern() -> None:
 def test_endpoints_inside_the_mesh(location: str, host: str, inside: bool) -> None:
     mesh = mesh_of(ENTRY.replace(" # <-", "").replace("  ports", f"  location: {location}\n  ports"))
     assert mesh.external.is_inside(host) is inside
+
+
+ROUTE = "VirtualService shop/r\nspec:\n  hosts: [cart]\n  http:\n    - %s: %s\n---\n"
+OPENED: dict[str, tuple[str, list[tuple[str, Basis]]]] = {
+    "a ServiceEntry": (ENTRY, [("api.example.com", DECLARED)]),
+    "a ServiceEntry inside the mesh": (
+        ENTRY.replace(" # <-", "").replace("  ports", "  location: MESH_INTERNAL\n  ports"),
+        [],
+    ),
+    "a ServiceEntry for nobody": (ENTRY.replace(" # <-", "").replace("  ports", "  exportTo: ['~']\n  ports"), []),
+    "a ServiceEntry beside the application": (
+        ENTRY.replace(" # <-", "").replace("  ports", "  endpoints: [{address: 127.0.0.1}]\n  ports"),
+        [],
+    ),
+    "a ServiceEntry with a name of the cluster": (
+        ENTRY.replace("api.example.com # <-", "cart.shop.svc.cluster.local"),
+        [],
+    ),
+    "a destination": (
+        ROUTE % ("route", "[{destination: {host: API.example.com}}] # <-"),
+        [("API.example.com", DEFAULT)],
+    ),
+    "a destination of the cluster": (ROUTE % ("route", "[{destination: {host: cart}}]"), []),
+    "a destination inside the mesh": (
+        ROUTE % ("route", "[{destination: {host: api.example.com}}]")
+        + ENTRY.replace(" # <-", "").replace("  ports", "  location: MESH_INTERNAL\n  ports"),
+        [],
+    ),
+    "one twice": (
+        ROUTE % ("route", "[{destination: {host: a.org}}, {destination: {host: a.org}}] # <-"),
+        [("a.org", DEFAULT)],
+    ),
+    "a mirror": (ROUTE % ("mirror", "{host: a.org} # <-"), [("a.org", DEFAULT)]),
+    "mirrors": (ROUTE % ("mirrors", "[{destination: {host: a.org}}] # <-"), [("a.org", DEFAULT)]),
+    "an authority": (ROUTE % ("rewrite", "{authority: 'a.org:443'} # <-"), [("a.org", DEFAULT)]),
+    "tls": (
+        "VirtualService shop/r\nspec:\n  hosts: [a.org]\n  tls:\n    - route: [{destination: {host: a.org}}] # <-\n",
+        [("a.org", DEFAULT)],
+    ),
+}
+
+
+@pytest.mark.parametrize("text, expected", OPENED.values(), ids=OPENED)
+def test_opened(text: str, expected: list[tuple[str, Basis]]) -> None:
+    mesh = mesh_of(text)
+    found = mesh.external.opened(mesh.inventory.resources[0])
+    assert [(named.host, named.external.basis) for named in found] == expected
+    assert [line for named in found for line in line_of(named.location)] == marked(text)

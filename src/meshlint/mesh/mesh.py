@@ -19,7 +19,7 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.entries import Declared, ServiceEntries, hosts_of
+from .istio.entries import ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
 from .istio.hops import Hops
@@ -34,8 +34,9 @@ from .istio.siblings import Siblings
 from .istio.telemetry import Telemetries
 from .istio.unmatched import Unmatched
 from .istio.visibility import Visibility
+from .istio.wanted import WantedHosts
 from .network import NetworkPolicies
-from .subjects import Claim, DataPlane, Egress, Host, Port, Route, Workload
+from .subjects import Claim, DataPlane, Declared, Egress, Host, Port, Route, WantedHost, Workload
 from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
@@ -273,6 +274,20 @@ class Mesh:
     def outbound_policy(self, namespace: str, labels: Mapping[str, str] | None = None) -> Effective[str]:
         """The outbound policy of workloads of a namespace with these labels, or (None) that no Sidecar selects."""
         return self._outbound.policy(namespace, labels)
+
+    @cached_property
+    def wanted_hosts(self) -> Sequence[WantedHost]:
+        """The hosts outside the mesh that the input names as ones to be called, each place once."""
+        found = WantedHosts(
+            self.inventory,
+            self.settings,
+            self.meshconfig,
+            self.external,
+            self.service_entries,
+            self.workloads,
+            self._outbound.proxied,
+        )
+        return list(found.all())
 
     @cached_property
     def egress_intent(self) -> Location | None:

@@ -260,6 +260,40 @@ class Host(NamedTuple):
         return self.name
 
 
+class Declared(NamedTuple):
+    """A host as a ServiceEntry declares it."""
+
+    host: str
+    entry: Resource
+    location: Location
+
+
+class WantedHost(NamedTuple):
+    """A host outside the mesh that something names as one to be called.
+
+    `clients` are the namespaces whose calls are meant (any of them), `labels` those of the workloads, None = whatever
+    workloads. `entries` declare it to them; where none does, `near` come close. `member` is the ground for which a workload that
+    names it has a proxy. `fetches_keys`: the proxies themselves call it, for the keys of tokens.
+    """
+
+    host: str
+    location: Location
+    external: Effective[bool]
+    clients: tuple[str, ...]
+    labels: Mapping[str, str] | None
+    entries: tuple[Declared, ...]
+    near: tuple[Declared, ...]
+    member: Effective[bool] | None = None
+    fetches_keys: bool = False
+
+    @property
+    def resource(self) -> Resource | None:
+        return None
+
+    def __str__(self) -> str:
+        return self.host
+
+
 class Egress(NamedTuple):
     """What the workloads of a namespace may call outside the mesh.
 

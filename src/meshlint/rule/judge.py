@@ -9,7 +9,7 @@ from ..config import Config
 from ..finding import Confidence, Finding, Fix, Related, ResourceId, RuleInfo
 from ..mesh.effective import Basis, Effective, Reason
 from ..mesh.mesh import Mesh
-from ..mesh.subjects import Egress, Host, Port, Route, Workload
+from ..mesh.subjects import Egress, Host, Port, Route, WantedHost, Workload
 from ..resource.kinds import GroupKind
 from ..resource.resource import Resource
 from ..source.document import Failure, Location, Span
@@ -81,6 +81,7 @@ def _subjects(rule: Rule, mesh: Mesh) -> Iterable[Any]:
         Route: lambda: mesh.routes,
         Host: lambda: mesh.hosts,
         Egress: lambda: mesh.egress,
+        WantedHost: lambda: mesh.wanted_hosts,
         Workload: lambda: mesh.workloads.all,
         Resource: lambda: _resources(rule.info.kinds, mesh),
         Mesh: lambda: (mesh,),

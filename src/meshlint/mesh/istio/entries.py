@@ -4,22 +4,14 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from typing import NamedTuple
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import SERVICE_ENTRY
 from ...resource.match import host_matches, subset_of
 from ...resource.resource import Resource, get
 from ...source.document import Location
+from ..subjects import Declared
 from .visibility import Visibility
-
-
-class Declared(NamedTuple):
-    """A host as a ServiceEntry declares it."""
-
-    host: str
-    entry: Resource
-    location: Location
 
 
 class ServiceEntries:

@@ -13,9 +13,9 @@ from ...resource.match import host_matches, resolve, split_service_host
 from ...resource.resource import Resource, each, get
 from ...source.document import Location, Path
 from ..effective import Basis, Effective, Reason
-from ..subjects import DataPlane, Route
+from ..subjects import DataPlane, Declared, Route
 from ..workloads import Workloads
-from .entries import Declared, Names, ServiceEntries, hosts_of, is_external, is_local
+from .entries import Names, ServiceEntries, hosts_of, is_external, is_local
 
 
 class Named(NamedTuple):
