@@ -488,6 +488,17 @@ MESSAGES = [
         "and refuse every token.",
     ),
     (
+        "egress/model_download_blocked_by_egress_policy/examples/bad_only_the_hub.yaml:46",
+        "ai-inference/embedder downloads BAAI/bge-large-en-v1.5 from huggingface.co and *.hf.co at start, but can reach only "
+        "huggingface.co (Sidecar ai-inference/default sets outboundTrafficPolicy.mode REGISTRY_ONLY, and no ServiceEntry that "
+        "it sees declares *.hf.co), so its pods never become ready.",
+    ),
+    (
+        "egress/model_download_blocked_by_egress_policy/examples/bad_network_policy.yaml:42",
+        "ai-inference/llama downloads its model from huggingface.co and *.hf.co at start, but can reach none of them "
+        "(NetworkPolicy ai-inference/cluster-only admits no public address on port 443), so its pods never become ready.",
+    ),
+    (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",
         "`portLevelMtls` is there twice in one mapping: the API server refuses it where it validates strictly, and else "
         "keeps only the last one.",

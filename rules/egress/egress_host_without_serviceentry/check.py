@@ -3,8 +3,7 @@ from collections.abc import Iterator, Sequence
 from meshlint.mesh.effective import Effective, Reason
 from meshlint.mesh.istio.egress import OPEN
 from meshlint.mesh.mesh import Mesh
-from meshlint.mesh.subjects import Declared, WantedHost
-from meshlint.resource.match import subset_of
+from meshlint.mesh.subjects import WantedHost
 from meshlint.rule.rule import Problem
 
 
@@ -15,7 +14,7 @@ def check(wanted: WantedHost, mesh: Mesh) -> Iterator[Problem]:
     policies = [mesh.outbound_policy(client, wanted.labels) for client in clients]
     yield Problem(
         wanted.location,
-        related=[*(_close(wanted, declared) for declared in wanted.near), *policies],
+        related=[*_close(wanted, clients, mesh), *policies],
         rests_on=[wanted.external, *([wanted.member] if wanted.member else [])],
         missing="the ServiceEntries of other namespaces",
         host=wanted.host,
@@ -24,10 +23,13 @@ def check(wanted: WantedHost, mesh: Mesh) -> Iterator[Problem]:
     )
 
 
-def _close(wanted: WantedHost, declared: Declared) -> Reason:
-    hidden = subset_of(wanted.host.lower(), declared.host)
-    text = f"{declared.entry} declares {declared.host}" + (", and is not visible there" if hidden else " only")
-    return Reason(text, declared.location)
+def _close(wanted: WantedHost, clients: Sequence[str], mesh: Mesh) -> Iterator[Reason]:
+    """The ServiceEntries that come close, and what hides them."""
+    for declared in wanted.near:
+        yield Reason(f"{declared.entry} declares {declared.host}", declared.location)
+        hidden = mesh.service_entries.hidden_by(clients[0], declared, wanted.labels)
+        if hidden:
+            yield hidden
 
 
 def _effects(wanted: WantedHost, policies: Sequence[Effective[str]]) -> str:

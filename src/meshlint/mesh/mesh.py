@@ -267,13 +267,25 @@ class Mesh:
             self._visibility,
             self.workloads,
             self.exposure,
+            self.service_entries,
             self.external,
             self.network_policies,
+            self.domain,
         )
 
     def outbound_policy(self, namespace: str, labels: Mapping[str, str] | None = None) -> Effective[str]:
         """The outbound policy of workloads of a namespace with these labels, or (None) that no Sidecar selects."""
         return self._outbound.policy(namespace, labels)
+
+    def barrier(self, workload: Workload, host: str, port: int, early: bool = False) -> Effective[str] | None:
+        """What keeps a workload from a host outside the mesh; None = nothing known. `early`: before other containers start."""
+        return self._outbound.barrier(workload, host, port, early and not self._has_native_sidecar(workload))
+
+    def _has_native_sidecar(self, workload: Workload) -> bool:
+        annotation = workload.pod.annotations.get("sidecar.istio.io/nativeSidecar") if workload.pod else None
+        kubelet = self.settings.kubernetes_version
+        old = kubelet is not None and tuple(map(int, kubelet.split(".")[:2])) < (1, 33)
+        return annotation == "true" if annotation else self.istio_version >= (1, 27) and not old
 
     @cached_property
     def wanted_hosts(self) -> Sequence[WantedHost]:

@@ -23,11 +23,12 @@ class NetworkPolicies:
 
     def limit(self, namespace: str, labels: Mapping[str, str] | None) -> Reason | None:
         """That no policy of a pod admits just any host on more than DNS; labels None = whatever pod of the namespace."""
-        return _limit(self._of(namespace, labels), _admits_any_host)
+        return _limit(self._of(namespace, labels), _admits_any_host, "limits egress")
 
     def closes(self, namespace: str, labels: Mapping[str, str], port: int) -> Reason | None:
         """That no policy of a pod admits a public address on a TCP port."""
-        return _limit(self._of(namespace, labels), lambda rule: _admits_a_public_address(rule, port))
+        text = f"admits no public address on port {port}"
+        return _limit(self._of(namespace, labels), lambda rule: _admits_a_public_address(rule, port), text)
 
     def _of(self, namespace: str, labels: Mapping[str, str] | None) -> list[Resource]:
         found = self._selecting.of(namespace, labels or {})
@@ -38,11 +39,11 @@ def _is_about_egress(policy: Resource) -> bool:
     return "Egress" in policy.items("spec", "policyTypes") or policy.get("spec", "egress") is not None
 
 
-def _limit(policies: list[Resource], admits: Callable[[dict[str, Any]], bool]) -> Reason | None:
+def _limit(policies: list[Resource], admits: Callable[[dict[str, Any]], bool], text: str) -> Reason | None:
     rules = [rule for p in policies for rule in p.items("spec", "egress") if isinstance(rule, dict)]
     if not policies or any(map(admits, rules)):
         return None
-    return Reason(f"{policies[0]} limits egress", policies[0].at("spec", "policyTypes"))
+    return Reason(f"{policies[0]} {text}", policies[0].at("spec", "policyTypes"))
 
 
 def _admits_any_host(rule: Mapping[str, Any]) -> bool:

@@ -10,6 +10,7 @@ from ...resource.kinds import SERVICE_ENTRY
 from ...resource.match import host_matches, subset_of
 from ...resource.resource import Resource, get
 from ...source.document import Location
+from ..effective import Reason
 from ..subjects import Declared
 from .visibility import Visibility
 
@@ -34,12 +35,26 @@ class ServiceEntries:
         """What covers a host or pattern whole and is visible to clients of a namespace, or to those with these labels."""
         return [d for d in self.meeting(host) if subset_of(host.lower(), d.host) and self.sees(client, d, labels)]
 
+    def reaching(self, host: str, port: int, client: str, labels: Mapping[str, str]) -> list[Declared]:
+        """What lets clients reach a host on a port, or, which may be enough, a part of what a pattern covers."""
+        found = self.meeting(host) if host.startswith("*") else self.covering(host, client, labels)
+        return [d for d in found if _has_port(d.entry, port) and self.sees(client, d, labels)]
+
     def sees(self, client: str, declared: Declared, labels: Mapping[str, str] | None = None) -> bool:
         """Whether clients see a host of a ServiceEntry: it is exported to them, and their Sidecar imports it."""
         owner = declared.entry.namespace
         return self.is_exported(declared.entry, client) and self._visibility.imports(
             client, owner, [declared.host], labels
         )
+
+    def hidden_by(self, client: str, declared: Declared, labels: Mapping[str, str] | None = None) -> Reason | None:
+        """Why clients do not see a host of a ServiceEntry; None = they do."""
+        if not self.is_exported(declared.entry, client):
+            return Reason(f"{declared.entry} is not exported to {client}", declared.entry.at("spec", "exportTo"))
+        if self.sees(client, declared, labels):
+            return None
+        sidecar = self._visibility.sidecars(client, labels)[0]
+        return Reason(f"{sidecar} does not import {declared.host}", sidecar.at("spec", "egress", 0, "hosts"))
 
     def is_exported(self, entry: Resource, client: str) -> bool:
         return not {"*", client}.isdisjoint(self.exported(entry))
@@ -62,6 +77,10 @@ class Names:
             return [name for name in self._names if host_matches(name, host)]
         same = [host] if host in self._names else []
         return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
+
+
+def _has_port(entry: Resource, port: int) -> bool:
+    return any(get(declared, "number") == port for declared in entry.items("spec", "ports"))
 
 
 def is_external(entry: Resource) -> bool:

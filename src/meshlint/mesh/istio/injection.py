@@ -18,8 +18,10 @@ from .meshconfig import MeshConfig
 
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
-_OUTBOUND = "traffic.sidecar.istio.io/includeOutboundIPRanges"
-_EXCLUDED_OUTBOUND = "traffic.sidecar.istio.io/excludeOutboundPorts"
+_INCLUDED_RANGES = "traffic.sidecar.istio.io/includeOutboundIPRanges"
+_EXCLUDED_RANGES = "traffic.sidecar.istio.io/excludeOutboundIPRanges"
+_EXCLUDED_PORTS = "traffic.sidecar.istio.io/excludeOutboundPorts"
+_EVERYWHERE = {"*", "0.0.0.0/0"}
 IGNORED_NAMESPACES = {"kube-system", "kube-public", "kube-node-lease", "local-path-storage"}
 
 
@@ -39,11 +41,24 @@ def data_plane(pod: PodTemplate, inventory: Inventory, meshconfig: MeshConfig) -
 
 
 def captures_calls_to(pod: PodTemplate, port: int | None) -> bool:
-    """Whether calls of a pod to a port outside go through its proxy; annotations take ports and addresses out of its way."""
-    if pod.annotations.get(_OUTBOUND) == "":
+    """Whether calls of a pod to a port, wherever it is, may go through its proxy; annotations take ports and ranges out."""
+    if pod.annotations.get(_INCLUDED_RANGES) == "":
         return False
-    excluded = [part.strip() for part in pod.annotations.get(_EXCLUDED_OUTBOUND, "").split(",")]
-    return port is None or str(port) not in excluded
+    return port is None or str(port) not in _listed(pod.annotations.get(_EXCLUDED_PORTS, ""))
+
+
+def captures_calls_outside(pod: PodTemplate, port: int, meshconfig: MeshConfig) -> bool:
+    """Whether calls of a pod to public addresses on a port go through its proxy; annotations take ports and ranges out."""
+    ranges = pod.annotations.get(_INCLUDED_RANGES, meshconfig.chart("global", "proxy", "includeIPRanges") or "*")
+    excluded = pod.annotations.get(_EXCLUDED_RANGES, meshconfig.chart("global", "proxy", "excludeIPRanges") or "")
+    ports = pod.annotations.get(_EXCLUDED_PORTS, meshconfig.chart("global", "proxy", "excludeOutboundPorts") or "")
+    if not _EVERYWHERE & set(_listed(ranges)) or _EVERYWHERE & set(_listed(excluded)):
+        return False
+    return str(port) not in _listed(ports)
+
+
+def _listed(text: object) -> list[str]:
+    return [part.strip() for part in str(text).split(",")]
 
 
 def _written_in_the_pod(pod: PodTemplate) -> Effective[DataPlane] | None:

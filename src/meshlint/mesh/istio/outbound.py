@@ -16,9 +16,11 @@ from ..network import NetworkPolicies
 from ..subjects import DataPlane, Egress, Workload
 from ..workloads import Workloads
 from .egress import of_mesh, of_sidecars
-from .entries import hosts_of, is_external, is_local
+from .entries import Names, ServiceEntries, hosts_of, is_external, is_local
 from .external import ExternalHosts
+from .injection import captures_calls_outside
 from .meshconfig import MeshConfig
+from .routes import by_host
 from .visibility import Visibility
 
 
@@ -33,17 +35,22 @@ class Outbound:
         visibility: Visibility,
         workloads: Workloads,
         exposure: Exposure,
+        entries: ServiceEntries,
         external: ExternalHosts,
         network: NetworkPolicies,
+        domain: str,
     ) -> None:
         self._inventory = inventory
         self._settings = settings
+        self._meshconfig = meshconfig
         self._visibility = visibility
         self._workloads = workloads
         self._exposure = exposure
+        self._entries = entries
         self._external = external
         self._network = network
         self._mesh = of_mesh(meshconfig)
+        self._claimed = Names(by_host(inventory, domain))
         self._proxied = {w.namespace for w in workloads.all if _calls_through_a_proxy(w)}
         self._intents = self._intents_by_namespace()
 
@@ -60,6 +67,25 @@ class Outbound:
     def policy(self, namespace: str, labels: Mapping[str, str] | None) -> Effective[str]:
         """The outbound policy of workloads of a namespace with these labels, or (None) that no Sidecar selects."""
         return of_sidecars(self._visibility.sidecars(namespace, labels), self._mesh)
+
+    def barrier(self, workload: Workload, host: str, port: int, unproxied: bool) -> Effective[str] | None:
+        """What keeps a workload from a host outside the mesh, or from all that a pattern covers; None = nothing known.
+
+        The NetworkPolicies of its pods (unless a VirtualService may lead its calls to a gateway in the cluster), else
+        REGISTRY_ONLY where no ServiceEntry that it sees has the host and port. `unproxied`: the call comes before the proxy.
+        """
+        if not workload.pod or not self._external.of(host).value:
+            return None
+        closed = self._network.closes(workload.namespace, workload.labels, port)
+        if closed and not self._claimed.meeting(host):
+            return Effective("NetworkPolicy", (closed,))
+        through_sidecar = workload.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN) and not unproxied
+        if not through_sidecar or not captures_calls_outside(workload.pod, port, self._meshconfig):
+            return None
+        closed_mesh = self.policy(workload.namespace, workload.labels).holds(lambda mode: mode == "REGISTRY_ONLY")
+        if self._entries.reaching(host, port, workload.namespace, workload.labels):
+            return None
+        return closed_mesh
 
     def _of_namespace(self, namespace: str) -> Iterator[Egress]:
         """One subject per Sidecar that workloads of the namespace have, those without one of their own together."""
