@@ -61,6 +61,7 @@ FETCHED: dict[str, tuple[str, list[tuple[str | None, str | None, int]]]] = {
         args("--model=s3://b/m") + env(AWS_ENDPOINT_URL="http://minio.store:9000"),
         [("s3://b/m", "minio.store", 9000)],
     ),
+    "a simulator": ("      image: ghcr.io/llm-d/llm-d-inference-sim:v1\n" + args("--model", MODEL), []),
     "a URL": (args("--model=https://weights.org:8443/m"), [("https://weights.org:8443/m", "weights.org", 8443)]),
 }
 
@@ -95,6 +96,11 @@ def test_init_containers_fetch_early(restart: str, early: bool) -> None:
         ),
         ("InferenceService", "{predictor: {model: {storageUri: 'pvc://v/m'}}}", []),
         ("LLMInferenceService", "{model: {uri: 'hf://org/m'}, template: {containers: []}}", [("hf://org/m", None)]),
+        (
+            "LLMInferenceService",
+            "{model: {uri: 'hf://org/m'}, storageInitializer: {enabled: false}, template: {containers: []}}",
+            [],
+        ),
     ],
 )
 def test_kserve_fetches_early(kind: str, spec: str, expected: list[tuple[str, str | None]]) -> None:

@@ -36,6 +36,7 @@ HOSTS = {
         DECLARED,
     ),
     "nothing serves it": ("Namespace shop", "api.example.com", True, DEFAULT),
+    "a Service of another cluster": ("Namespace shop", "cart.shop.svc.clusterset.local", False, DECLARED),
     "a Service": ("Namespace shop", "cart.shop.svc.cluster.local", False, DECLARED),
     "a short name": ("Namespace shop", "cart", False, DECLARED),
     "name and namespace": ("Namespace shop", "cart.shop", False, DECLARED),

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ..resource.kinds import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
+from ..resource.match import name_tokens
 from ..resource.resource import each, get
 from ..resource.workload import PodTemplate
 from ..source.document import Location, Path
@@ -20,6 +21,8 @@ _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL", "S3_
 _CACHES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE")
 _FOLDERS = {"model", "models", "data", "mnt", "opt", "workspace", "checkpoints", "weights"}
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
+_SIMULATORS = {"sim", "simulator"}
+"""Words in the image of a server that makes answers up and needs no weights."""
 _AS_LONG_AS_THE_POD = ("emptyDir", "configMap", "secret", "projected", "downwardAPI", "ephemeral")
 
 
@@ -71,7 +74,8 @@ def _of_container(pod: PodTemplate, path: Path, data: Mapping[str, Any]) -> Down
     variables = list(_variables(data, path))
     container = _Container(pod, path, data, {word.name: word.value for word in variables})
     offline = any(container.environment.get(name, "").lower() in ("1", "true", "yes", "on") for name in _OFFLINE)
-    if offline or _PROXIED & container.environment.keys():
+    image = str(data.get("image") or "").rpartition("/")[2].partition(":")[0]
+    if offline or _PROXIED & container.environment.keys() or _SIMULATORS & set(name_tokens(image)):
         return None
     for word in (*_arguments(data, path), *variables):
         value = _expanded(word.value, container.environment)
@@ -86,9 +90,12 @@ def _of_container(pod: PodTemplate, path: Path, data: Mapping[str, Any]) -> Down
 
 def _stored(pod: PodTemplate) -> Download | None:
     """What KServe's storage initializer copies into the pod."""
-    paths: list[Path] = [("spec", "model", "uri")] if pod.resource.group_kind == LLM_INFERENCE_SERVICE else []
+    paths: list[Path] = []
     if pod.resource.group_kind == INFERENCE_SERVICE:
         paths = [(*path, "storageUri") for path in pod.container_paths]
+    elif pod.resource.group_kind == LLM_INFERENCE_SERVICE:
+        switched_off = pod.resource.get("spec", "storageInitializer", "enabled") is False
+        paths = [] if switched_off else [("spec", "model", "uri")]
     initializer = _Container(pod, ("initContainers",), {}, {})
     uris = [_Word("", value, path) for path in paths if isinstance(value := pod.resource.get(*path), str)]
     return next((found for uri in uris if "://" in uri.value and (found := _named(initializer, uri))), None)

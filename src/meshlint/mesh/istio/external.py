@@ -136,7 +136,8 @@ class ExternalHosts:
         return entry and Effective(True, (Reason(f"{entry.entry} declares it outside the mesh", entry.location),))
 
     def _is_of_the_cluster(self, host: str) -> bool:
-        if split_service_host(host, self._domain) or host.endswith((".svc", f".{self._domain}")):
+        """Names of Services, also under the domain of another cluster, and of what is below the cluster's domain."""
+        if ".svc." in host or host.endswith((".svc", f".{self._domain}")):
             return True
         return host.rpartition(".")[2] in self._namespaces
 
