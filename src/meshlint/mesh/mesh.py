@@ -19,6 +19,7 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
+from .istio.double_tls import DoubleEncryption
 from .istio.entries import ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
@@ -218,6 +219,12 @@ class Mesh:
         normal = self.meshconfig.value("pathNormalization", "normalization").holds(lambda mode: mode in _MERGES_SLASHES)
         servers = [workload for target in route.destinations for workload in self.workloads.behind(target.host)]
         return bool(normal) and not any(w.data_plane.value in _WITHOUT_ENVOY for w in servers)
+
+    @cached_property
+    def double_encryption(self) -> DoubleEncryption:
+        return DoubleEncryption(
+            self.inventory, self.destination_rules, self.service_entries, self.workloads, self.routes, self.domain
+        )
 
     @cached_property
     def _wildcards(self) -> Sequence[Host]:

@@ -79,6 +79,14 @@ class Names:
         return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
 
 
+def encrypted_ports(entry: Resource) -> Iterator[tuple[int, Location]]:
+    """The ports of a ServiceEntry on which applications speak TLS themselves, with the place that says so."""
+    for index, port in enumerate(entry.items("spec", "ports")):
+        number, protocol = get(port, "number"), str(get(port, "protocol")).upper()
+        if isinstance(number, int) and protocol in ("TLS", "HTTPS"):
+            yield number, entry.at("spec", "ports", index, "protocol")
+
+
 def _has_port(entry: Resource, port: int) -> bool:
     return any(get(declared, "number") == port for declared in entry.items("spec", "ports"))
 
