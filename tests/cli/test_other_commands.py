@@ -89,7 +89,7 @@ def test_completion_of_commands_and_rules(tmp_path: Path) -> None:
         f"plain,{command}" for command in ("check", "show", "facts", "rules", "explain", "test")
     ]
     rules = meshlint(
-        cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint explain egress", COMP_CWORD="2"
+        cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint explain egress-un", COMP_CWORD="2"
     )
     assert rules.stdout.split() == ["plain,egress-unrestricted"]
 

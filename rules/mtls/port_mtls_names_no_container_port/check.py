@@ -8,7 +8,7 @@ from meshlint.mesh.subjects import MtlsMode, Port
 from meshlint.resource.resource import Resource
 from meshlint.rule.rule import Problem
 
-MODES = {mode.value for mode in MtlsMode}
+MODES = tuple(mode.value for mode in MtlsMode)
 
 
 def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:

@@ -128,12 +128,12 @@ def _from_hub(container: _Container, model: str | None, path: Path) -> Download:
 
 def _kept(container: _Container) -> Reason | None:
     """That a volume which outlives the pod holds the cache of the hub, and so perhaps the model."""
-    volumes = {get(volume, "name"): volume for volume in each(container.pod.spec, "volumes")}
+    volumes = {str(get(volume, "name")): volume for volume in each(container.pod.spec, "volumes")}
     caches = [cache for name in _CACHES if (cache := container.environment.get(name))]
     for mount in each(container.data, "volumeMounts"):
         path = str(get(mount, "mountPath"))
         of_cache = "huggingface" in path or ".cache" in path or any(cache.startswith(path) for cache in caches)
-        volume = volumes.get(get(mount, "name"))
+        volume = volumes.get(str(get(mount, "name")))
         if of_cache and not any(get(volume, field) is not None for field in _AS_LONG_AS_THE_POD):
             return Reason(f"the volume at {path} may hold the model already", None, Basis.ASSUMED)
     return None
