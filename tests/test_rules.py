@@ -499,7 +499,7 @@ MESSAGES = [
         "(NetworkPolicy ai-inference/cluster-only admits no public address on port 443), so its pods never become ready.",
     ),
     (
-        "egress/tls_origination_on_tls_port/examples/bad_origination.yaml:39",
+        "egress/tls_origination_on_tls_port/examples/bad_origination.yaml:25",
         "Calls to api.openai.com:443 will carry TLS inside TLS and fail at the server: the port is TLS, which the application "
         "encrypts, and DestinationRule agents/openai encrypts it again with SIMPLE.",
     ),
