@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from ..resource.kinds import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE
 from ..resource.match import name_tokens
 from ..resource.resource import each, get
+from ..resource.words import Word, arguments, variables
 from ..resource.workload import PodTemplate
 from ..source.document import Location, Path
 from .effective import Basis, Reason
@@ -54,14 +55,6 @@ class _Container(NamedTuple):
         return "initContainers" in self.path and self.data.get("restartPolicy") != "Always"
 
 
-class _Word(NamedTuple):
-    """A value with the option or variable it belongs to, and its path."""
-
-    name: str
-    value: str
-    path: Path
-
-
 def downloads(pod: PodTemplate) -> list[Download]:
     """The models that the containers of a pod, or KServe before they start, fetch from outside the pod."""
     containers = [(path, data) for path, data in pod.containers() if data.get("name") != "istio-proxy"]
@@ -71,20 +64,20 @@ def downloads(pod: PodTemplate) -> list[Download]:
 
 def _of_container(pod: PodTemplate, path: Path, data: Mapping[str, Any]) -> Download | None:
     """What one container fetches: the model it names, else what its token for the hub shows."""
-    variables = list(_variables(data, path))
-    container = _Container(pod, path, data, {word.name: word.value for word in variables})
+    environment = list(variables(data, path))
+    container = _Container(pod, path, data, {word.name: word.value for word in environment})
     offline = any(container.environment.get(name, "").lower() in ("1", "true", "yes", "on") for name in _OFFLINE)
     image = str(data.get("image") or "").rpartition("/")[2].partition(":")[0]
     if offline or _PROXIED & container.environment.keys() or _SIMULATORS & set(name_tokens(image)):
         return None
-    for word in (*_arguments(data, path), *variables):
+    for word in (*arguments(data, path), *environment):
         value = _expanded(word.value, container.environment)
         if word.name in _NAMING and _is_local(value):
             return None
         found = _named(container, word._replace(value=value)) if word.name in _NAMING else None
         if found:
             return found
-    token = next((word for word in variables if word.name.startswith(_TOKENS)), None)
+    token = next((word for word in environment if word.name.startswith(_TOKENS)), None)
     return _from_hub(container, None, token.path) if token else None
 
 
@@ -97,11 +90,11 @@ def _stored(pod: PodTemplate) -> Download | None:
         switched_off = pod.resource.get("spec", "storageInitializer", "enabled") is False
         paths = [] if switched_off else [("spec", "model", "uri")]
     initializer = _Container(pod, ("initContainers",), {}, {})
-    uris = [_Word("", value, path) for path in paths if isinstance(value := pod.resource.get(*path), str)]
+    uris = [Word("", value, path) for path in paths if isinstance(value := pod.resource.get(*path), str)]
     return next((found for uri in uris if "://" in uri.value and (found := _named(initializer, uri))), None)
 
 
-def _named(container: _Container, word: _Word) -> Download | None:
+def _named(container: _Container, word: Word) -> Download | None:
     """What the name of a model stands for, if it is fetched from outside the pod."""
     scheme, _, rest = word.value.partition("://")
     where = container.pod.resource.at(*word.path)
@@ -137,30 +130,6 @@ def _kept(container: _Container) -> Reason | None:
         if of_cache and not any(get(volume, field) is not None for field in _AS_LONG_AS_THE_POD):
             return Reason(f"the volume at {path} may hold the model already", None, Basis.ASSUMED)
     return None
-
-
-def _arguments(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
-    """The options of the command line, `--model X` and `--model=X` alike; what follows `serve` is a model, too."""
-    name = ""
-    for field in ("command", "args"):
-        for index, item in enumerate(each(container, field)):
-            for text in str(item).split():
-                option, equals, value = text.partition("=")
-                if text.startswith("-"):
-                    name = "" if equals else option
-                    yield _Word(option, value, (*path, field, index))
-                else:
-                    yield _Word(name, text, (*path, field, index))
-                    name = "--model" if text == "serve" else ""
-
-
-def _variables(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
-    """The environment; the value of a variable is empty where the manifest does not have it."""
-    for index, entry in enumerate(each(container, "env")):
-        name, value = get(entry, "name"), get(entry, "value")
-        if isinstance(name, str):
-            where = (*path, "env", index)
-            yield _Word(name, value, (*where, "value")) if isinstance(value, str) else _Word(name, "", where)
 
 
 def _expanded(value: str, environment: Mapping[str, str]) -> str:

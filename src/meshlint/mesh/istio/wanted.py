@@ -10,6 +10,7 @@ from ...resource.inventory import Inventory
 from ...resource.kinds import AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, SIDECAR
 from ...resource.match import subset_of
 from ...resource.resource import Resource, each, get, required
+from ...resource.words import arguments, variables
 from ...source.document import Location, Path
 from ..effective import Effective
 from ..subjects import DataPlane, Declared, WantedHost, Workload
@@ -121,14 +122,13 @@ class WantedHosts:
     def _of_workload(self, workload: Workload) -> Iterator[WantedHost]:
         """The providers of models that the environment or the arguments of a model server name."""
         in_sidecar = workload.in_mesh.value and workload.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN)
-        if workload.pod and workload.inference and in_sidecar:
-            for path, text in _texts(workload):
-                for host in dict.fromkeys(filter(_is_provider, _HOST.findall(text.lower()))):
-                    external = self._external.of(host)
-                    if external.value:
-                        where = workload.resource.at(*path)
-                        wanted = self._wanted(host, where, external, workload.namespace, workload.labels)
-                        yield wanted._replace(member=workload.in_mesh)
+        found = _providers(workload) if workload.inference and in_sidecar else ()
+        for host, path in dict.fromkeys(found):
+            external = self._external.of(host)
+            if external.value:
+                where = workload.resource.at(*path)
+                wanted = self._wanted(host, where, external, workload.namespace, workload.labels)
+                yield wanted._replace(member=workload.in_mesh)
 
     def _wanted(
         self,
@@ -146,18 +146,12 @@ class WantedHosts:
         return () if found else tuple(self._entries.meeting(host))
 
 
-def _texts(workload: Workload) -> Iterator[tuple[Path, str]]:
-    """The values of environment variables and the words of command lines, with their paths."""
+def _providers(workload: Workload) -> Iterator[tuple[str, Path]]:
+    """The providers that the command lines and environments of a workload name, each with its path."""
     for path, container in workload.pod.containers() if workload.pod else ():
-        if container.get("name") == "istio-proxy":
-            continue
-        for index, entry in enumerate(each(container, "env")):
-            if isinstance(value := get(entry, "value"), str):
-                yield (*path, "env", index, "value"), value
-        for field in ("command", "args"):
-            for index, word in enumerate(each(container, field)):
-                if isinstance(word, str):
-                    yield (*path, field, index), word
+        if container.get("name") != "istio-proxy":
+            for word in (*arguments(container, path), *variables(container, path)):
+                yield from ((host, word.path) for host in _HOST.findall(word.value.lower()) if _is_provider(host))
 
 
 def _is_provider(host: str) -> bool:
