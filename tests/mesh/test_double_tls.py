@@ -1,7 +1,7 @@
 """Where proxies encrypt what applications encrypt already.
 
-Mirrors istiod's `core/cluster_tls.go buildUpstreamClusterTLSContext`, `networking/util GetPortLevelTrafficPolicy` and
-`MergeSubsetTrafficPolicy`; which rule a client gets is the matter of test_destinations.
+Mirrors istiod's `core/cluster_tls.go buildUpstreamClusterTLSContext`; which rule a client gets is the matter of
+test_destinations, what it says of a port and subset that of test_traffic_policy.
 """
 
 from __future__ import annotations
@@ -57,6 +57,8 @@ FOUND = {
     + rule(top(mark="")),
     "a credential that sidecars do not read": TLS + rule(top("MUTUAL", "      credentialName: c\n", "")),
     "a credential that they read": TLS + rule(top("MUTUAL", "      credentialName: configmap://c\n")),
+    "a rule for some clients": TLS
+    + rule(top(), more="  exportTo: ['.']\n  workloadSelector: {matchLabels: {app: a}}\n"),
     "a route of sidecars leads there": TLS + rule(top(mark="")) + ROUTE % ("", 443),
     "a route leads to another port": TLS + rule(top()) + ROUTE % ("", 80),
     "a route of gateways leads there": TLS + rule(top()) + ROUTE % ("gateways: [g], ", 443),
@@ -74,11 +76,8 @@ FOUND = {
 @pytest.mark.parametrize("text", FOUND.values(), ids=FOUND)
 def test_double_tls(text: str) -> None:
     mesh = mesh_of(text)
-    found = [
-        one for r in mesh.inventory.resources if r.kind == "DestinationRule" for one in mesh.double_encryption.of(r)
-    ]
-    places = [one.block.document.at(*one.block.path, "mode") for one in found]
-    assert [line for place in places for line in line_of(place)] == marked(text)
+    found = [one for host in mesh.hosts for one in mesh.double_encryption.of(host)]
+    assert [line for one in found for line in line_of(one.block.at("mode"))] == marked(text)
 
 
 @pytest.mark.parametrize(
@@ -88,5 +87,4 @@ def test_double_tls(text: str) -> None:
 def test_a_tie_weakens_it_and_age_decides_it(own: str, others: str, bases: list[Basis]) -> None:
     limits = rule("  trafficPolicy: {connectionPool: {tcp: {maxConnections: 1}}}\n", name="shop/limits", meta=others)
     mesh = mesh_of(TLS + rule(top(), name="shop/encrypts", meta=own) + limits)
-    rules = [r for r in mesh.inventory.resources if r.name == "encrypts"]
-    assert [one.ground.basis for r in rules for one in mesh.double_encryption.of(r)] == bases
+    assert [one.ground.basis for host in mesh.hosts for one in mesh.double_encryption.of(host)] == bases

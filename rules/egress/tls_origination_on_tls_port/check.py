@@ -2,32 +2,33 @@ from collections.abc import Iterator
 
 from meshlint.mesh.effective import Reason
 from meshlint.mesh.istio.double_tls import DoubleTls
-from meshlint.mesh.istio.entries import encrypted_ports
 from meshlint.mesh.mesh import Mesh
-from meshlint.resource.resource import Resource
+from meshlint.mesh.subjects import Host
+from meshlint.resource.match import entry_ports
 from meshlint.rule.rule import Problem
 from meshlint.source.change import Remove
 
 
-def check(rule: Resource, mesh: Mesh) -> Iterator[Problem]:
-    for found in mesh.double_encryption.of(rule):
-        protocol = found.declared.entry.get(*found.spoken.path)
+def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
+    for found in mesh.double_encryption.of(host):
+        where = found.declared.entry.at("spec", "ports", found.port.position, "protocol")
+        protocol = found.declared.entry.get(*where.path)
         yield Problem(
-            rule.at(*found.block.path, "mode"),
-            related=[Reason(f"{found.declared.entry} says {protocol}", found.spoken), found.ground],
+            found.block.at("mode"),
+            related=[Reason(f"{found.declared.entry} says {protocol}", where), found.ground],
             rests_on=[found.ground],
-            fix=[Remove(found.block, prune=True)] if _has_no_other_use(rule, found) else (),
-            host=f"{found.declared.host}:{found.port}",
+            fix=[Remove(found.block.location, prune=True)] if _has_no_other_use(found) else (),
+            host=f"{host}:{found.port.number}",
             protocol=protocol,
-            rule=rule,
-            mode=found.mode,
+            rule=found.rule,
+            mode=found.block.get("mode"),
         )
 
 
-def _has_no_other_use(rule: Resource, found: DoubleTls) -> bool:
+def _has_no_other_use(found: DoubleTls) -> bool:
     """Whether the block is for this host and encrypted ports alone, and not all that is said of a port."""
-    entry = found.declared.entry
-    if "portLevelSettings" in found.block.path:
-        return len(rule.mapping(*found.block.path[:-1])) > 2
-    ports = entry.items("spec", "ports")
-    return not str(rule.get("spec", "host")).startswith("*") and len(list(encrypted_ports(entry))) == len(ports)
+    path = found.block.location.path
+    if "portLevelSettings" in path:
+        return len(found.rule.mapping(*path[:-1])) > 2
+    encrypted = all(port.protocol == found.port.protocol for port in entry_ports(found.declared.entry))
+    return encrypted and not str(found.rule.get("spec", "host")).startswith("*")

@@ -13,10 +13,10 @@ from ..resource.words import Word, arguments, variables
 from ..resource.workload import PodTemplate
 from ..source.document import Location, Path
 from .effective import Basis, Reason
+from .startup import is_offline
 
 _NAMING = {"--model", "--model-id", "--model-path", "MODEL_ID", "HF_MODEL_ID"}
 _TOKENS = ("HF_TOKEN", "HUGGING_FACE_")
-_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _PROXIED = {"HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"}
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL", "S3_ENDPOINT_URL", "S3_ENDPOINT")
 _CACHES = ("HF_HOME", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE", "TRANSFORMERS_CACHE")
@@ -66,9 +66,8 @@ def _of_container(pod: PodTemplate, path: Path, data: Mapping[str, Any]) -> Down
     """What one container fetches: the model it names, else what its token for the hub shows."""
     environment = list(variables(data, path))
     container = _Container(pod, path, data, {word.name: word.value for word in environment})
-    offline = any(container.environment.get(name, "").lower() in ("1", "true", "yes", "on") for name in _OFFLINE)
     image = str(data.get("image") or "").rpartition("/")[2].partition(":")[0]
-    if offline or _PROXIED & container.environment.keys() or _SIMULATORS & set(name_tokens(image)):
+    if is_offline(data) or _PROXIED & container.environment.keys() or _SIMULATORS & set(name_tokens(image)):
         return None
     for word in (*arguments(data, path), *environment):
         value = _expanded(word.value, container.environment)

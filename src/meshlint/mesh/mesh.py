@@ -19,7 +19,6 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
-from .istio.double_tls import DoubleEncryption
 from .istio.entries import ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
@@ -42,6 +41,7 @@ from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
 if TYPE_CHECKING:
+    from .istio.double_tls import DoubleEncryption
     from .istio.host_policies import HostPolicies
     from .istio.xds.istiod import Istiod
 
@@ -222,8 +222,10 @@ class Mesh:
 
     @cached_property
     def double_encryption(self) -> DoubleEncryption:
+        from .istio.double_tls import DoubleEncryption
+
         return DoubleEncryption(
-            self.inventory, self.destination_rules, self.service_entries, self.workloads, self.routes, self.domain
+            self.inventory, self.destination_rules, self.service_entries, self.workloads, self.routes
         )
 
     @cached_property
@@ -286,13 +288,8 @@ class Mesh:
 
     def barrier(self, workload: Workload, host: str, port: int, early: bool = False) -> Effective[str] | None:
         """What keeps a workload from a host outside the mesh; None = nothing known. `early`: before other containers start."""
-        return self._outbound.barrier(workload, host, port, early and not self._has_native_sidecar(workload))
-
-    def _has_native_sidecar(self, workload: Workload) -> bool:
-        annotation = workload.pod.annotations.get("sidecar.istio.io/nativeSidecar") if workload.pod else None
-        kubelet = self.settings.kubernetes_version
-        old = kubelet is not None and tuple(map(int, kubelet.split(".")[:2])) < (1, 33)
-        return annotation == "true" if annotation else self.istio_version >= (1, 27) and not old
+        unproxied = early and workload.pod is not None and not self.lifecycles.native(workload.pod).value
+        return self._outbound.barrier(workload, host, port, unproxied)
 
     @cached_property
     def wanted_hosts(self) -> Sequence[WantedHost]:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 from ..resource.kinds import INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DEPLOYMENT
 from ..resource.match import name_tokens
 from ..resource.resource import each, get
+from ..resource.words import Word, arguments, variables
 from ..resource.workload import PodTemplate
 from ..source.document import Path
 from .effective import Reason
@@ -33,14 +34,6 @@ class Call(NamedTuple):
     reason: Reason
 
 
-class _Word(NamedTuple):
-    """A word of a command line, or a variable with a literal value; `name` is the option or variable it belongs to."""
-
-    name: str
-    value: str
-    path: Path
-
-
 def first_calls(workload: Workload) -> list[Call]:
     """The calls at start that go through the proxy of a workload: what its pod shows, else that a model server fetches its
     model.
@@ -58,7 +51,7 @@ def calls(pod: PodTemplate) -> Iterator[Call]:
     """The calls at start that the containers of a pod show; init containers are not looked at."""
     for path, container in _applications(pod):
         offline = is_offline(container)
-        for word in (*_arguments(container, path), *_variables(container, path)):
+        for word in (*arguments(container, path), *variables(container, path)):
             found = _call(word, offline)
             if found:
                 yield Call(*found, Reason(found[0], pod.resource.at(*word.path)))
@@ -71,7 +64,7 @@ def loads_locally(pod: PodTemplate) -> bool:
     if pod.resource.group_kind in _FETCHING_FIRST:
         return True
     for path, container in _applications(pod):
-        words = [*_arguments(container, path), *_variables(container, path)]
+        words = [*arguments(container, path), *variables(container, path)]
         named = [word.value for word in words if word.name in (*_MODEL, *_MODEL_VARIABLES)]
         if is_offline(container) or any(value.startswith(("/", ".")) for value in named):
             return True
@@ -90,7 +83,7 @@ def _applications(pod: PodTemplate) -> Iterator[tuple[Path, Mapping[str, Any]]]:
             yield path, container
 
 
-def _call(word: _Word, offline: bool) -> tuple[str, int | None] | None:
+def _call(word: Word, offline: bool) -> tuple[str, int | None] | None:
     """What a word shows, and the port."""
     if store := _STORE.match(word.value):
         return store[0], _HTTPS
@@ -105,26 +98,3 @@ def _call(word: _Word, offline: bool) -> tuple[str, int | None] | None:
     if word.name.isupper() and tokens & _DATABASES and tokens & {"url", "uri", "dsn"} and not word.value:
         return word.name, None
     return None
-
-
-def _arguments(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
-    """The words of command and args: `--model X` and `--model=X` alike, and what `vllm serve` names."""
-    name = ""
-    for field in ("command", "args"):
-        for index, item in enumerate(each(container, field)):
-            for text in str(item).split():
-                option, _, value = text.partition("=")
-                if text.startswith("-"):
-                    name = "" if value else option
-                    yield _Word(option, value, (*path, field, index))
-                else:
-                    yield _Word("--model" if name == "serve" else name, text, (*path, field, index))
-                    name = "serve" if text == "serve" else ""
-
-
-def _variables(container: Mapping[str, Any], path: Path) -> Iterator[_Word]:
-    """The environment; a value that comes from elsewhere is empty."""
-    for index, entry in enumerate(each(container, "env")):
-        name, value = get(entry, "name"), get(entry, "value")
-        if isinstance(name, str):
-            yield _Word(name, value if isinstance(value, str) else "", (*path, "env", index))

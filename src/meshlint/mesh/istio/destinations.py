@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ...resource.inventory import Inventory
 from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY
 from ...resource.match import more_specific, resolve, split_service_host, subset_of
-from ...resource.resource import Resource, get, required
-from ...source.document import Location, Path
+from ...resource.resource import Resource, required
+from ...source.document import Path
 from ..effective import Effective, Reason
 from ..subjects import Dropped
 from .order import creation, decided, one_of, possible_sequences, sequence
@@ -138,12 +138,15 @@ class DestinationRules:
             hidden = hidden or found
         return hidden or Effective(None, (Reason(f"no DestinationRule that clients in {client} see names {host}"),))
 
+    def for_clients(self, client: str, host: str) -> list[Effective[Merged | None]]:
+        """What clients of a namespace get for a host: those that no workloadSelector takes, and those of each one."""
+        return [self.for_client(client, host), *self._for_selected(client, host)]
+
     def outcomes(self, host: str) -> list[Effective[Merged | None]]:
         """What clients get for a host, each distinct outcome once: clients anywhere, and those that a workloadSelector takes."""
         found: list[Effective[Merged | None]] = []
         for client in self._clients(host):
-            found.append(self.for_client(client, host))
-            found += self._for_selected(client, host)
+            found += self.for_clients(client, host)
         distinct: dict[object, Effective[Merged | None]] = {}
         for outcome in found:
             distinct.setdefault(tuple(one.value for one in outcome.outcomes), outcome)
@@ -292,23 +295,6 @@ def policy_paths(rule: Resource) -> Iterator[Path]:
 def blocks(rule: Resource) -> tuple[str, ...]:
     """The names of the blocks of a rule's trafficPolicy."""
     return tuple(rule.mapping("spec", "trafficPolicy"))
-
-
-def tls_blocks(merged: Merged, port: int) -> list[Location]:
-    """The places of the tls blocks in force for a port: of calls to no subset, and of each subset with one of its own.
-
-    An entry of portLevelSettings replaces the block above it, also when it has none (`GetPortLevelTrafficPolicy`).
-    """
-    policies: list[tuple[Resource, Path]] = [(merged.policy, ("spec", "trafficPolicy"))] if merged.policy else []
-    policies += [(rule, ("spec", "subsets", index, "trafficPolicy")) for _, rule, index in merged.subsets]
-    blocks = ((rule, (*_for_port(rule, path, port), "tls")) for rule, path in policies)
-    return [rule.at(*path) for rule, path in blocks if isinstance(rule.get(*path), dict)]
-
-
-def _for_port(rule: Resource, policy: Path, port: int) -> Path:
-    entries = enumerate(rule.items(*policy, "portLevelSettings"))
-    numbers = ((index, get(entry, "port", "number")) for index, entry in entries)
-    return next(((*policy, "portLevelSettings", index) for index, number in numbers if number == port), policy)
 
 
 def _dropped_in_merge(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:

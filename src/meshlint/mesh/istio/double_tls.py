@@ -6,35 +6,34 @@ compare the two (`core/cluster_tls.go buildUpstreamClusterTLSContext`).
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
 from ...resource.inventory import Inventory
-from ...resource.match import resolve, subset_of
-from ...resource.resource import Resource, each, get
-from ...source.document import Location
+from ...resource.kinds import DESTINATION_RULE
+from ...resource.match import ServicePort, entry_ports
+from ...resource.resource import Resource
 from ..effective import Effective
-from ..subjects import DataPlane, Declared, Route
+from ..subjects import Declared, Host, Route
 from ..workloads import Workloads
-from .destinations import DestinationRules, Merged, tls_blocks
-from .entries import ServiceEntries, encrypted_ports, is_external
+from .destinations import DestinationRules, Merged
+from .entries import ServiceEntries, is_external
+from .xds.traffic_policy import Block, traffic_policy
 
-MODES = ("SIMPLE", "MUTUAL", "ISTIO_MUTUAL")
+_ENCRYPTED = ("tls", "https")
+_MODES = ("SIMPLE", "MUTUAL", "ISTIO_MUTUAL")
 
 
 class DoubleTls(NamedTuple):
-    """A tls block that encrypts again what applications send to a port. `spoken` is the place of the port's protocol.
-
-    `ground` is the merged rule with which some clients get the block.
+    """A tls block of `rule` that encrypts again what applications send to a port. `ground` is the merged rule with which some
+    clients get it.
     """
 
     declared: Declared
-    port: int
-    spoken: Location
-    block: Location
-    mode: str
+    port: ServicePort
+    rule: Resource
+    block: Block
     ground: Effective[Merged | None]
 
 
@@ -48,73 +47,76 @@ class DoubleEncryption:
         entries: ServiceEntries,
         workloads: Workloads,
         routes: Sequence[Route],
-        domain: str,
     ) -> None:
         self._inventory = inventory
         self._rules = rules
         self._entries = entries
-        self._domain = domain
-        in_sidecars = (w for w in workloads.all if w.in_mesh.value and w.data_plane.value in _SIDECARS)
-        self._clients = sorted({w.namespace for w in in_sidecars})
+        self._owners = {id(rule.document): rule for rule in inventory.all(DESTINATION_RULE)}
+        self._clients = sorted({w.namespace for w in workloads.all if w.has_sidecar})
         self._originated = {(d.host, d.port) for route in routes if route.mesh for d in route.destinations}
         self._led_by_gateways = {d.host for route in routes if route.gateway for d in route.destinations}
 
-    def of(self, rule: Resource) -> Iterator[DoubleTls]:
-        """The blocks of one DestinationRule that do it for some client, one for each host and port.
+    def of(self, host: Host) -> Iterator[DoubleTls]:
+        """Every block that does it for some client of a host, once for each port.
 
-        Where an http route of sidecars leads to the port, what arrives there is plaintext and the block is what it needs.
+        Where an http route of sidecars leads to the port, what arrives there is plaintext, and the block is what it needs.
         """
-        pattern = rule.get("spec", "host")
-        if not isinstance(pattern, str) or not _has_tls(rule):
-            return
-        pattern = resolve(pattern, rule.namespace, self._domain).lower()
-        for declared in self._entries.meeting(pattern):
-            if is_external(declared.entry) and subset_of(declared.host, pattern):
-                for port, spoken in encrypted_ports(declared.entry):
-                    if (declared.host, port) not in self._originated:
-                        yield from self._on_port(rule, declared, port, spoken)
+        declared = [d for d in self._entries.meeting(host.name) if d.host == host.name and is_external(d.entry)]
+        clients = [(one, self._clients_of(one)) for one in declared] if self._holders(host.name) else []
+        for one, namespaces in clients:
+            for port in entry_ports(one.entry):
+                if port.protocol in _ENCRYPTED and (host.name, port.number) not in self._originated:
+                    yield from self._on_port(one, port, namespaces)
 
-    def _on_port(self, rule: Resource, declared: Declared, port: int, spoken: Location) -> Iterator[DoubleTls]:
-        grounds: dict[Location, list[Effective[Merged | None]]] = defaultdict(list)
-        for client in self._clients_of(declared, rule):
-            merged = self._rules.for_client(client, declared.host)
-            outcomes = (outcome.value for outcome in merged.candidates or (merged,))
-            for block in dict.fromkeys(block for one in outcomes if one for block in tls_blocks(one, port)):
-                ground = merged.holds(partial(_has_block, block, port))
-                if ground and block.document is rule.document and not _left_out(rule, block):
-                    grounds[block].append(ground)
-        for block, found in grounds.items():
-            mode = get(rule.document.data, *block.path, "mode")
-            if mode in MODES:
-                surest = max(found, key=lambda ground: ground.basis.confidence)
-                yield DoubleTls(declared, port, spoken, block, mode, surest)
+    def _on_port(self, declared: Declared, port: ServicePort, clients: Sequence[str]) -> Iterator[DoubleTls]:
+        found: dict[object, DoubleTls] = {}
+        for client in clients:
+            for merged in self._rules.for_clients(client, declared.host):
+                for ground, block in _encrypting(merged, port.number):
+                    rule = self._owners[id(block.location.document)]
+                    if not _is_left_out(rule, block):
+                        known = found.get(block.location)
+                        if known is None or known.ground.basis.confidence < ground.basis.confidence:
+                            found[block.location] = DoubleTls(declared, port, rule, block, ground)
+        yield from found.values()
 
-    def _clients_of(self, declared: Declared, rule: Resource) -> Iterator[str]:
+    def _clients_of(self, declared: Declared) -> list[str]:
         """The namespaces with sidecars that see a host, and those of the objects where nothing is known to run there."""
-        silent = {declared.entry.namespace, rule.namespace} - set(self._clients)
+        silent = {declared.entry.namespace, *self._holders(declared.host)} - set(self._clients)
         if declared.host in self._led_by_gateways:
             silent = set()
-        for client in (*self._clients, *sorted(ns for ns in silent if not self._inventory.pods_in(ns))):
-            if self._entries.sees(client, declared):
-                yield client
+        quiet = sorted(namespace for namespace in silent if not self._inventory.pods_in(namespace))
+        return [client for client in (*self._clients, *quiet) if self._entries.sees(client, declared)]
+
+    def _holders(self, host: str) -> set[str]:
+        """The namespaces of the rules that anybody gets for a host."""
+        outcomes = [one.value for merged in self._rules.outcomes(host) for one in merged.candidates or (merged,)]
+        return {rule.namespace for one in outcomes if one for rule in one.rules}
 
 
-_SIDECARS = (DataPlane.SIDECAR, DataPlane.UNKNOWN)
+def _encrypting(merged: Effective[Merged | None], port: int) -> Iterator[tuple[Effective[Merged | None], Block]]:
+    """The outcomes that encrypt calls to a port, without a subset and to each one, with the block that does it."""
+    outcomes = [outcome.value for outcome in merged.candidates or (merged,)]
+    subsets = dict.fromkeys(name for one in outcomes if one for name, _, _ in one.subsets)
+    for subset in ("", *subsets):
+        for ground in merged.fitting(partial(_encrypts, port, subset)):
+            block = _block(port, subset, ground.value)
+            if block:
+                yield ground, block
 
 
-def _has_tls(rule: Resource) -> bool:
-    policies = [rule.get("spec", "trafficPolicy"), *(get(s, "trafficPolicy") for s in rule.items("spec", "subsets"))]
-    levels = [*policies, *(entry for policy in policies for entry in each(policy, "portLevelSettings"))]
-    return any(isinstance(get(level, "tls"), dict) for level in levels)
+def _encrypts(port: int, subset: str, merged: Merged | None) -> bool:
+    return _block(port, subset, merged) is not None
 
 
-def _has_block(block: Location, port: int, merged: Merged | None) -> bool:
-    return merged is not None and block in tls_blocks(merged, port)
+def _block(port: int, subset: str, merged: Merged | None) -> Block | None:
+    block = traffic_policy(merged, port, subset).tls.value
+    return block if block and block.get("mode") in _MODES else None
 
 
-def _left_out(rule: Resource, block: Location) -> bool:
+def _is_left_out(rule: Resource, block: Block) -> bool:
     """Whether sidecars send plaintext all the same: they read credentialName only from a rule with a workloadSelector."""
-    name = get(rule.document.data, *block.path, "credentialName")
+    name = block.get("credentialName")
     return (
         isinstance(name, str) and not name.startswith("configmap://") and not rule.mapping("spec", "workloadSelector")
     )

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import SERVICE_ENTRY
-from ...resource.match import host_matches, subset_of
+from ...resource.match import entry_ports, host_matches, subset_of
 from ...resource.resource import Resource, get
 from ...source.document import Location
 from ..effective import Reason
@@ -79,16 +79,8 @@ class Names:
         return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
 
 
-def encrypted_ports(entry: Resource) -> Iterator[tuple[int, Location]]:
-    """The ports of a ServiceEntry on which applications speak TLS themselves, with the place that says so."""
-    for index, port in enumerate(entry.items("spec", "ports")):
-        number, protocol = get(port, "number"), str(get(port, "protocol")).upper()
-        if isinstance(number, int) and protocol in ("TLS", "HTTPS"):
-            yield number, entry.at("spec", "ports", index, "protocol")
-
-
 def _has_port(entry: Resource, port: int) -> bool:
-    return any(get(declared, "number") == port for declared in entry.items("spec", "ports"))
+    return any(declared.number == port for declared in entry_ports(entry))
 
 
 def is_external(entry: Resource) -> bool:

@@ -79,8 +79,8 @@ class Outbound:
         closed = self._network.closes(workload.namespace, workload.labels, port)
         if closed and not self._claimed.meeting(host):
             return Effective("NetworkPolicy", (closed,))
-        through_sidecar = workload.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN) and not unproxied
-        if not through_sidecar or not captures_calls_outside(workload.pod, port, self._meshconfig):
+        captured = workload.has_sidecar and captures_calls_outside(workload.pod, port, self._meshconfig)
+        if unproxied or not captured:
             return None
         closed_mesh = self.policy(workload.namespace, workload.labels).holds(lambda mode: mode == "REGISTRY_ONLY")
         if self._entries.reaching(host, port, workload.namespace, workload.labels):

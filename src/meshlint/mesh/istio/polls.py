@@ -99,7 +99,7 @@ class Polls:
         spec = prometheus.mapping("spec")
         labels, annotations = (strings(get(spec, "podMetadata", field)) for field in ("labels", "annotations"))
         names = (prometheus.namespace, prometheus.name)
-        pod = PodTemplate(prometheus, ("spec",), *names, labels, annotations, spec, None, ())
+        pod = PodTemplate(prometheus, ("spec",), *names, labels, annotations, spec, None, (), ("spec",))
         plane = data_plane(pod, self._inventory, self._meshconfig).value
         return Scraper(f"{prometheus.namespace}/{account}", plane in (DataPlane.SIDECAR, DataPlane.AMBIENT))
 

@@ -13,7 +13,7 @@ from ...resource.resource import Resource, each, get, required
 from ...resource.words import arguments, variables
 from ...source.document import Location, Path
 from ..effective import Effective
-from ..subjects import DataPlane, Declared, WantedHost, Workload
+from ..subjects import Declared, WantedHost, Workload
 from ..workloads import Workloads
 from .entries import ServiceEntries
 from .external import ExternalHosts
@@ -61,7 +61,8 @@ class WantedHosts:
         for policy in self._inventory.all(AUTHORIZATION_POLICY):
             if policy.get("spec", "action") in (None, "ALLOW"):
                 yield from self._of_policy(policy)
-        if self._meshconfig.chart("pilot", "env", "PILOT_JWT_ENABLE_REMOTE_JWKS") == "envoy":
+        fetching = self._meshconfig.environment("PILOT_JWT_ENABLE_REMOTE_JWKS")
+        if fetching and fetching[0] == "envoy":
             for authentication in self._inventory.all(REQUEST_AUTHENTICATION):
                 yield from self._of_keys(authentication)
         for sidecar in self._inventory.all(SIDECAR):
@@ -121,8 +122,7 @@ class WantedHosts:
 
     def _of_workload(self, workload: Workload) -> Iterator[WantedHost]:
         """The providers of models that the environment or the arguments of a model server name."""
-        in_sidecar = workload.in_mesh.value and workload.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN)
-        found = _providers(workload) if workload.inference and in_sidecar else ()
+        found = _providers(workload) if workload.inference and workload.has_sidecar else ()
         for host, path in dict.fromkeys(found):
             external = self._external.of(host)
             if external.value:
