@@ -83,6 +83,12 @@ WANTED: dict[str, tuple[str, list[tuple[str, bool]]]] = {
     "keys that istiod fetches": ((KEYS % "https://api.example.com/k").replace(" # <-", ""), []),
     "keys in hybrid mode": ((KEYS % "https://api.example.com/k").replace(" # <-", "") + ENVOY % "hybrid", []),
     "keys": (KEYS % "https://api.example.com:8443/k" + ENVOY % "envoy", [("api.example.com", False)]),
+    "keys, as istiod's Deployment says": (
+        KEYS % "https://api.example.com/k"
+        + "Deployment istio-system/istiod\nspec: {template: {spec: {containers: [{name: discovery, image: pilot, "
+        + "env: [{name: PILOT_JWT_ENABLE_REMOTE_JWKS, value: envoy}]}]}}}\n",
+        [("api.example.com", False)],
+    ),
     "keys, declared": (
         EXACT + KEYS % "https://api.example.com/k" + ENVOY % "envoy",
         [("api.example.com", True)],
