@@ -62,7 +62,7 @@ class DoubleEncryption:
         Where an http route of sidecars leads to the port, what arrives there is plaintext, and the block is what it needs.
         """
         declared = [d for d in self._entries.meeting(host.name) if d.host == host.name and is_external(d.entry)]
-        clients = [(one, self._clients_of(one)) for one in declared] if self._holders(host.name) else []
+        clients = [(one, self._clients_of(one)) for one in declared if self._holders(host.name)]
         for one, namespaces in clients:
             for port in entry_ports(one.entry):
                 if port.protocol in _ENCRYPTED and (host.name, port.number) not in self._originated:
