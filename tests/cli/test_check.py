@@ -152,7 +152,8 @@ class TestSelection:
         assert findings(tmp_path, ".") == [("timeout-cuts-streaming-response", "mesh.yaml", 22)]
         low = findings(tmp_path, "--min-confidence", "low")
         assert ("port-accepts-plaintext", "mesh.yaml", 3) in low
-        said = " ".join(meshlint("check", cwd=tmp_path).stderr.split())
+        run = meshlint("check", "--select", "port-accepts-plaintext", cwd=tmp_path)
+        said = " ".join(run.stderr.split())
         assert "1 more hidden" in said
         assert "the PeerAuthentications of the root namespace would decide most of them" in said
 
