@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from ...resource.admission import Verdict, is_judged, verdict
+from ...resource.admission import Verdict, is_judged, is_readable, verdict
 from ...resource.resource import Resource
 
 _STORED = "meshlint.dev/stored"
@@ -17,7 +17,9 @@ class Admission:
 
     def __init__(self, resources: Sequence[Resource]) -> None:
         self._resources = resources
-        self._verdicts = [(resource, verdict(resource)) for resource in resources if is_judged(resource)]
+        self._verdicts = [
+            (resource, verdict(resource)) for resource in resources if is_judged(resource) and is_readable(resource)
+        ]
 
     def facts(self) -> dict[str, Any]:
         """By `Kind namespace/name`."""
