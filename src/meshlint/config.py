@@ -1,6 +1,7 @@
 """Project settings: what `meshlint.yaml` may say, and how it is found and read."""
 
 import os.path
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -11,6 +12,9 @@ from .source.document import Document, Location, SourceFile
 from .source.files import ancestors
 
 NAME = "meshlint.yaml"
+
+OLDEST, NEWEST = (1, 20), (1, 32)
+"""The Istio versions that are modelled; the newest is the line that the semantics were read from."""
 
 
 class Selector(NamedTuple):
@@ -25,7 +29,7 @@ class Selector(NamedTuple):
 class Settings(NamedTuple):
     """The settings of the catalogue. `places` says where a value was written, by setting name."""
 
-    istio_version: tuple[int, int] | None = None  # None: the newest known
+    istio_version: tuple[int, int] | None = None  # None: the newest modelled
     linkerd_version: str | None = None
     kubernetes_version: str | None = None
     gateway_api_channel: str = "standard"
@@ -186,22 +190,41 @@ def _config(document: Document, name: str) -> Config:
 
 
 def _settings(document: Document, given: Mapping[str, Any]) -> Settings:
-    values: dict[str, Any] = dict(_values(given))
     places = {key: document.at("settings", key) for key in given}
+    values: dict[str, Any] = dict(_values(given, places))
     return Settings(**values, places=places)
 
 
-def _values(given: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+def _values(given: Mapping[str, Any], places: Mapping[str, Location]) -> Iterator[tuple[str, Any]]:
     for key, value in given.items():
         field_name = key.replace("-", "_")
         if key == "istio-version":
-            major, minor = str(value).split(".")[:2]
-            yield field_name, (int(major), int(minor))
+            yield field_name, _modelled(_version(value, key, places[key]), places[key])
         elif key in ("tenant-facing", "internal", "inference"):
             yield field_name, tuple(Selector(**selector) for selector in value)
         elif isinstance(value, list):
             yield field_name, tuple(value)
-        elif key.endswith("-version"):
-            yield field_name, str(value)
+        elif key == "kubernetes-version":
+            yield field_name, _version(value, key, places[key])
         else:
             yield field_name, value
+
+
+def _version(value: Any, key: str, place: Location) -> str:
+    """A version as it is written: the number 1.30 is not 1.3."""
+    if isinstance(value, str):
+        return value
+    span = place.span
+    line = place.document.file.text.splitlines()[span.start_line - 1]
+    text = line[span.start_column - 1 : span.end_column - 1]
+    if not re.fullmatch(r"[0-9]+\.[0-9]+", text):
+        raise ConfigError.at(place, f"settings.{key} is {text}, and a version is MAJOR.MINOR, such as 1.30")
+    return text
+
+
+def _modelled(version: str, place: Location) -> tuple[int, int]:
+    major, minor, *_ = map(int, version.split("."))
+    if not OLDEST <= (major, minor) <= NEWEST:
+        oldest, newest = (".".join(map(str, known)) for known in (OLDEST, NEWEST))
+        raise ConfigError.at(place, f"settings.istio-version is {version}, and Istio {oldest} to {newest} are modelled")
+    return major, minor

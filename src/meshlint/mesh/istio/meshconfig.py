@@ -7,16 +7,13 @@ from Helm values of the charts istiod and base (`pkg/config/mesh/mesh.go ApplyMe
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ...config import Settings
+from ...config import NEWEST, Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import CONFIG_MAP, HELM_VALUES, ISTIO_OPERATOR
 from ...resource.resource import Resource, get
 from ...source.document import Failure, Location, Path
 from ...source.yaml import YamlError, parse
 from ..effective import Basis, Effective, Reason
-
-NEWEST = (1, 32)
-"""The Istio version that is modelled when nothing names one: the line that the semantics were read from."""
 
 DEFAULT = Reason("Istio's default", None, Basis.DEFAULT)
 
@@ -48,7 +45,13 @@ class MeshConfig:
 
     @property
     def istio_version(self) -> tuple[int, int]:
+        """Major and minor of the istiod that runs: the setting, else the newest modelled."""
         return self._settings.istio_version or NEWEST
+
+    @property
+    def sidecars_leave_hosts_out(self) -> bool:
+        """Whether `~` before a host of a Sidecar's egress takes it out of what the others import (since 1.31)."""
+        return self.istio_version >= (1, 31)
 
     @property
     def root_namespace(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, GroupKind
@@ -36,6 +37,7 @@ class Visibility:
         )
         self._defaults = {kind: _texts(meshconfig.value(field).value) for kind, field in _DEFAULTS.items()}
         self._root = meshconfig.root_namespace
+        self._leaves_out = meshconfig.sidecars_leave_hosts_out
         self._sidecars: dict[str, list[Resource]] = defaultdict(list)
         self._plain: dict[str, list[Resource]] = defaultdict(list)
         for sidecar in inventory.all(SIDECAR):
@@ -55,14 +57,22 @@ class Visibility:
         if known is None:
             names = _texts(resource.get("spec", "exportTo")) or self._defaults.get(kind) or ("*",)
             known = frozenset(resource.namespace if name == "." else name for name in names if name != "~")
-            if kind == SERVICE_ENTRY and get(self._entries, "applyToSidecars") is True:
-                known = self._capped(known, resource.namespace)
+            if kind == SERVICE_ENTRY:
+                known = self.capped(known, resource.namespace)
             self._exports[id(resource)] = known
         return known
 
-    def _capped(self, exported: frozenset[str], namespace: str) -> frozenset[str]:
-        """What `serviceEntryVisibility` leaves of the exportTo of ServiceEntries of a namespace (`serviceentry_visibility.go`):
-        the first policy counts whose rules all take the namespace's labels."""
+    def capped(self, exported: frozenset[str], namespace: str) -> frozenset[str]:
+        """What `serviceEntryVisibility` leaves of the exportTo of ServiceEntries of a namespace (`push_context.go
+        serviceExportTo`); empty = nobody sees them.
+        """
+        cap = self._cap(namespace) if get(self._entries, "applyToSidecars") is True else None
+        if cap == "NAMESPACE":
+            return frozenset({namespace}) if exported & {"*", ".", namespace} else frozenset()
+        return frozenset() if cap == "NONE" else exported
+
+    def _cap(self, namespace: str) -> Any:
+        """The word of the first policy whose rules all take the namespace's labels (`serviceentry_visibility.go`)."""
         labels = self._inventory.namespace_labels(namespace) or {}
         word = get(self._entries, "defaultVisibility")
         for policy in each(self._entries, "policies"):
@@ -70,9 +80,7 @@ class Visibility:
             if all(isinstance(c, dict) and LabelSelector(c).matches(labels) for c in chosen):
                 word = get(policy, "visibility")
                 break
-        if word == "NAMESPACE":
-            return frozenset({namespace}) if exported & {"*", namespace} else frozenset()
-        return frozenset() if word == "NONE" else exported
+        return word
 
     def bucket(self, virtual_service: Resource, client: str) -> int | None:
         """The bucket in which clients of a namespace find a VirtualService; None = they do not see it."""
@@ -106,7 +114,7 @@ class Visibility:
         if not sidecars:
             return True
         names = list(hosts)
-        return any(_imports(sidecar, client, owner, names) for sidecar in sidecars)
+        return any(_imports(sidecar, client, owner, names, self._leaves_out) for sidecar in sidecars)
 
 
 def sidecar_selector(sidecar: Resource) -> Mapping[str, str]:
@@ -114,12 +122,12 @@ def sidecar_selector(sidecar: Resource) -> Mapping[str, str]:
     return required(sidecar.get("spec", "workloadSelector", "labels"))
 
 
-def _imports(sidecar: Resource, client: str, owner: str, hosts: list[str]) -> bool:
-    """Since Istio 1.31 a host that begins with `~` is left out of what the others import; `~/*` is nothing."""
+def _imports(sidecar: Resource, client: str, owner: str, hosts: list[str], leaves_out: bool) -> bool:
+    """A host that begins with `~` is left out of what the others import (`leaves_out`); `~/*` is nothing."""
     patterns = _patterns(sidecar)
     if patterns is None:
         return True
-    excluded = [p[1:] for p in patterns if p.startswith("~") and not p.startswith("~/")]
+    excluded = [p[1:] for p in patterns if leaves_out and p.startswith("~") and not p.startswith("~/")]
     left = [host for host in hosts if not any(_covers(pattern, client, owner, [host]) for pattern in excluded)]
     return bool(left) and any(_covers(pattern, client, owner, left) for pattern in patterns)
 

@@ -51,7 +51,7 @@ class Limits(NamedTuple):
 class InboundPort(NamedTuple):
     """A port as the server's proxy treats it. `own`: it has filter chains of its own, others are passed on as they come.
 
-    `retried`: requests whose connection is reset before they are sent are repeated twice, towards the application.
+    `retried`: requests whose connection is reset before they are sent are repeated twice, towards the application (since 1.24).
     `limits` are None where nothing maps the port.
     """
 
@@ -69,6 +69,7 @@ def inbound_ports(
     """The ports of a sidecar that something names; None stands for every other one."""
     mapped = dict(reversed(list(_mapped(scope.sidecar, registry.served_by(proxy)))))
     named = policies.named_ports(proxy.namespace, proxy.labels)
+    retries = meshconfig.istio_version >= (1, 24)
     found: dict[int | None, InboundPort] = {}
     for number in (None, *sorted({*mapped, *named})):
         behind = mapped.get(number) if number else None
@@ -76,7 +77,7 @@ def inbound_ports(
         mtls = policies.of_port(proxy.namespace, proxy.labels, number if own else None)
         read = behind.port if behind and own else None
         protocol = listening(read) if read else Listening.AUTO
-        is_retried = protocol is not Listening.TCP and not (read and is_grpc(read))
+        is_retried = retries and protocol is not Listening.TCP and not (read and is_grpc(read))
         limits = _limits(behind, scope, meshconfig) if behind else None
         found[number] = InboundPort(mtls, protocol, is_retried, own, behind, limits)
     return found
@@ -100,7 +101,7 @@ def _limits(mapped: Mapped, scope: Scope, meshconfig: MeshConfig) -> Limits:
     """Those of the service's DestinationRule as the server sees it, but for a connection pool that its Sidecar states."""
     rule = scope.destination_rule(mapped.service.host, None) if mapped.service else None
     policy = traffic_policy(rule, mapped.port.number, "", meshconfig)
-    stated = _stated_pool(mapped, scope.sidecar) if scope.sidecar else None
+    stated = _stated_pool(mapped, scope.sidecar) if scope.sidecar and meshconfig.istio_version >= (1, 21) else None
     if stated:
         before = policy.connection_pool.because if policy.connection_pool.value else ()
         reason = Reason(f"{scope.sidecar} has its own pool for what comes in", stated.location)
@@ -114,7 +115,7 @@ def _limits(mapped: Mapped, scope: Scope, meshconfig: MeshConfig) -> Limits:
 
 
 def _stated_pool(mapped: Mapped, sidecar: Resource) -> Block | None:
-    """The pool of the Sidecar's first entry with one for the port, else its `inboundConnectionPool`."""
+    """The pool of the Sidecar's first entry with one for the port, else its `inboundConnectionPool`; both came with 1.21."""
     paths: list[Path] = [
         ("spec", "ingress", index, "connectionPool")
         for index, entry in enumerate(sidecar.items("spec", "ingress"))

@@ -47,7 +47,7 @@ class Istiod:
         self.peer_authentications = PeerAuthentications(inventory, meshconfig.root_namespace, oldest)
         pods = [pod for pod in inventory.pods if pod.resource.group_kind in _PODS]
         self.proxies: Sequence[Proxy] = tuple(proxies(pods, inventory, meshconfig))
-        self.registry = Registry(inventory, meshconfig, self.proxies, domain)
+        self.registry = Registry(inventory, meshconfig, visibility, self.proxies, domain)
         self.virtual_services = VirtualServices(inventory, visibility, rules, domain)
         self._destination_rules = destination_rules
 
@@ -110,5 +110,11 @@ class Istiod:
 
     @cached_property
     def _scopes(self) -> Scopes:
-        root = self.meshconfig.root_namespace
-        return Scopes(self.inventory, self.registry, self.virtual_services, self._destination_rules, root, self.domain)
+        return Scopes(
+            self.inventory,
+            self.registry,
+            self.virtual_services,
+            self._destination_rules,
+            self.meshconfig,
+            self.domain,
+        )

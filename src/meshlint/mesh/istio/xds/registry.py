@@ -19,6 +19,7 @@ from ....resource.match import Selecting, ServicePort, entry_ports, is_address, 
 from ....resource.resource import Resource, each, get, required, strings
 from ....resource.workload import named_port
 from ..meshconfig import MeshConfig
+from ..visibility import Visibility
 from .proxies import TLS_MODE, Proxy, placed
 
 UNSPECIFIED = "0.0.0.0"
@@ -131,8 +132,17 @@ class Serving(NamedTuple):
 class Registry:
     """All services, oldest first, and what is behind them."""
 
-    def __init__(self, inventory: Inventory, meshconfig: MeshConfig, proxies: Sequence[Proxy], domain: str) -> None:
+    def __init__(
+        self,
+        inventory: Inventory,
+        meshconfig: MeshConfig,
+        visibility: Visibility,
+        proxies: Sequence[Proxy],
+        domain: str,
+    ) -> None:
         self._domain = domain
+        self._version = meshconfig.istio_version
+        self._visibility = visibility
         self._default = frozenset(each(meshconfig.value("defaultServiceExportTo").value)) or frozenset({"*"})
         self._pods: dict[str, list[Proxy]] = defaultdict(list)
         for proxy in proxies:
@@ -196,7 +206,8 @@ class Registry:
             yield from (p for p in self._pods[service.namespace] if matches(service.selector, p.pod.labels))
 
     def _exports(self, service: Service) -> frozenset[str]:
-        return service.export_to or self._default
+        names = service.export_to or self._default
+        return names if service.of_kubernetes else self._visibility.capped(names, service.namespace)
 
     def _export(self) -> None:
         for service in self.services:

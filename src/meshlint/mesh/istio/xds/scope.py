@@ -15,12 +15,19 @@ from ....resource.kinds import SIDECAR
 from ....resource.match import ServicePort, host_matches, matches, subset_of
 from ....resource.resource import Resource, each, get, required
 from ..destinations import DestinationRules, Merged, most_specific
+from ..meshconfig import MeshConfig
 from ..order import creation
 from .proxies import Proxy
 from .registry import Registry, Service, seniority
 from .virtual_services import MESH, VirtualService, VirtualServices
 
 _EVERYTHING: Mapping[str, Any] = {"hosts": ["*/*"]}
+
+_UNIFIED = (1, 24)
+"""Since this version a client without a Sidecar has the view of one with a Sidecar that imports everything."""
+
+_BEST_NAMESPACE = (1, 30)
+"""Up to this version a destination of a VirtualService was the service of the first namespace by name that is visible."""
 
 
 class EgressListener(NamedTuple):
@@ -89,9 +96,11 @@ class Scopes:
         registry: Registry,
         virtual_services: VirtualServices,
         rules: DestinationRules,
-        root_namespace: str,
+        meshconfig: MeshConfig,
         domain: str,
     ) -> None:
+        self._version = meshconfig.istio_version
+        self._leaves_out = meshconfig.sidecars_leave_hosts_out
         self._registry = registry
         self._virtual_services = virtual_services
         self._rules = rules
@@ -99,7 +108,8 @@ class Scopes:
         self._sidecars: dict[str, list[Resource]] = defaultdict(list)
         for sidecar in sorted(inventory.all(SIDECAR), key=lambda s: (not _selects(s), creation(s))):
             self._sidecars[sidecar.namespace].append(sidecar)
-        self._root = next((s for s in self._sidecars.get(root_namespace, ()) if not _selects(s)), None)
+        in_root = self._sidecars.get(meshconfig.root_namespace, ())
+        self._root = next((s for s in in_root if not _selects(s)), None)
         self._known: dict[tuple[str, int], Scope] = {}
 
     def of(self, proxy: Proxy) -> Scope:
@@ -118,12 +128,29 @@ class Scopes:
         return known
 
     def _of_gateways(self, namespace: str) -> Scope:
+        return Scope(namespace, None, (), self._union(namespace), self._rules)
+
+    def _without_sidecar(self, namespace: str) -> Scope:
+        """What a client without a Sidecar saw before 1.24: nothing but age and kind chose among services of a host
+        (`DefaultSidecarScopeForNamespace`).
+        """
+        services, bound = self._union(namespace), self._bound(namespace)
+        listener = EgressListener(_EVERYTHING, services, bound, _most_specific(services, bound))
+        return Scope(namespace, None, (listener,), services, self._rules)
+
+    def _union(self, namespace: str) -> tuple[Service, ...]:
         services = _Union()
         for service in self._registry.exported_to(namespace):
             services.add(service)
-        return Scope(namespace, None, (), services.all(), self._rules)
+        return services.all()
+
+    def _bound(self, namespace: str) -> tuple[VirtualService, ...]:
+        """The VirtualServices of sidecars that a namespace sees, each once."""
+        return tuple({id(v): v for v in self._virtual_services.of_gateway(namespace, MESH)}.values())
 
     def _of_sidecars(self, namespace: str, sidecar: Resource | None) -> Scope:
+        if sidecar is None and self._version < _UNIFIED:
+            return self._without_sidecar(namespace)
         stated = [spec for spec in sidecar.items("spec", "egress") if isinstance(spec, dict)] if sidecar else []
         listeners = tuple(self._listener(namespace, spec) for spec in (stated or (_EVERYTHING,)))
         services = _Union()
@@ -136,13 +163,13 @@ class Scopes:
         return Scope(namespace, sidecar, listeners, services.all(), self._rules)
 
     def _listener(self, namespace: str, spec: Mapping[str, Any]) -> EgressListener:
-        imports = _Imports(namespace, each(spec, "hosts"))
+        imports = _Imports(namespace, each(spec, "hosts"), self._leaves_out)
         seen = self._registry.exported_to(namespace)
-        if imports.exact:
+        if imports.exact and self._version >= (1, 31):
             seen = self._exactly(namespace, imports)
-        services = _one_namespace_each(namespace, _imported(imports, seen, _port_to_match(spec)))
-        bound = self._virtual_services.of_gateway(namespace, MESH)
-        virtual_services = tuple({id(v): v for v in bound if imports.takes_virtual_service(v)}.values())
+        imported = _imported(imports, seen, _port_to_match(spec))
+        services = _one_namespace_each(namespace, imported, self._version >= _UNIFIED)
+        virtual_services = tuple(v for v in self._bound(namespace) if imports.takes_virtual_service(v))
         return EgressListener(spec, services, virtual_services, _most_specific(services, virtual_services))
 
     def _exactly(self, namespace: str, imports: _Imports) -> list[Service]:
@@ -159,7 +186,8 @@ class Scopes:
     ) -> Iterator[Service]:
         """The services that a VirtualService leads to, as far as their ports are meant (`collectImportedServices`)."""
         named: dict[str, set[int]] = defaultdict(set)
-        for host, port in virtual_service.destinations(namespace, self._domain):
+        client = namespace if self._version >= _UNIFIED else None
+        for host, port in virtual_service.destinations(client, self._domain):
             named[host].add(port)
         for host, ports in named.items():
             service = self._best(namespace, self._registry.by_host.get(host, {}))
@@ -174,13 +202,17 @@ class Scopes:
         if namespace in by_namespace:
             return by_namespace[namespace]
         visible = [s for s in by_namespace.values() if self._registry.sees(namespace, s)]
+        if self._version < _BEST_NAMESPACE:
+            return min(visible, key=lambda s: s.namespace, default=None)
         return min(visible, key=lambda s: (not s.of_kubernetes, seniority(s)), default=None)
 
 
 class _Imports:
-    """The hosts of an egress listener, by namespace: `*` for all, `.` is the own one; one that begins with `~` is left out."""
+    """The hosts of an egress listener, by namespace: `*` for all, `.` is the own one; one that begins with `~` is left out
+    (`leaves_out`), or of no namespace.
+    """
 
-    def __init__(self, namespace: str, hosts: Iterable[Any]) -> None:
+    def __init__(self, namespace: str, hosts: Iterable[Any], leaves_out: bool) -> None:
         self._taken: dict[str, list[str]] = defaultdict(list)
         self._left_out: dict[str, list[str]] = defaultdict(list)
         self.exact = True
@@ -188,7 +220,7 @@ class _Imports:
             owner, slash, name = str(text).partition("/")
             if not slash or "/" in name:
                 continue
-            excluded = owner.startswith("~")
+            excluded = leaves_out and owner.startswith("~")
             owner = (owner[1:] or "*") if excluded else owner
             owner = namespace if owner == "." else owner
             if excluded:
@@ -265,14 +297,16 @@ def _covered(host: str, names: Iterable[str]) -> bool:
     return any(subset_of(host, name) for name in names)
 
 
-def _one_namespace_each(namespace: str, imported: Iterable[Service]) -> tuple[Service, ...]:
-    """Of a host in several namespaces those of one: the own, else the first with a Service of Kubernetes, else the first."""
+def _one_namespace_each(namespace: str, imported: Iterable[Service], by_kind: bool) -> tuple[Service, ...]:
+    """Of a host in several namespaces those of one: the own, else the first with a Service of Kubernetes (`by_kind`), else
+    the first.
+    """
     found = list(imported)
     chosen: dict[str, Service] = {}
     for service in found:
         known = chosen.get(service.host)
         own = service.namespace == namespace
-        kubernetes = known is not None and not known.of_kubernetes and service.of_kubernetes
+        kubernetes = by_kind and known is not None and not known.of_kubernetes and service.of_kubernetes
         if known is None or own or (kubernetes and known.namespace != namespace):
             chosen[service.host] = service
     return tuple(s for s in found if chosen[s.host].namespace == s.namespace)

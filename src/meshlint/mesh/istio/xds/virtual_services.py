@@ -54,14 +54,14 @@ class VirtualService(NamedTuple):
         for match in (*http, *l4):
             yield from required(match.get("sourceLabels"))
 
-    def destinations(self, client: str, domain: str) -> Iterator[tuple[str, int]]:
-        """Hosts and ports (0 = none named) that its rules lead clients of a namespace to, mirrors included.
+    def destinations(self, client: str | None, domain: str) -> Iterator[tuple[str, int]]:
+        """Hosts and ports (0 = none named) that its rules lead clients of a namespace to (None = any), mirrors included.
 
         Rules whose matches are all for other namespaces are left out (`virtualServiceDestinationsFilteredBySourceNamespace`).
         """
         for rule in self.http:
             sources = [match["sourceNamespace"] for match, _ in rule.matches if match.get("sourceNamespace")]
-            if not sources or client in sources:
+            if client is None or not sources or client in sources:
                 yield from _http_destinations(rule, domain)
         for l4 in (*self.tcp, *self.tls):
             yield from (target(destination) for destination, _ in l4.route)
