@@ -246,7 +246,7 @@ class Mesh:
 
     @cached_property
     def destination_rules(self) -> DestinationRules:
-        return DestinationRules(self.inventory, self._visibility, self.meshconfig.root_namespace, self.domain)
+        return DestinationRules(self.inventory, self._visibility, self.meshconfig, self.domain)
 
     @cached_property
     def istiod(self) -> Istiod:

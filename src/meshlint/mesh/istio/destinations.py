@@ -15,6 +15,7 @@ from ...resource.resource import Resource, required
 from ...source.document import Path
 from ..effective import Effective, Reason
 from ..subjects import Dropped
+from .meshconfig import MeshConfig
 from .order import creation, decided, one_of, possible_sequences, sequence
 from .visibility import Visibility
 
@@ -86,9 +87,11 @@ class _Step(NamedTuple):
 class DestinationRules:
     """The DestinationRules of a mesh, by namespace and resolved host."""
 
-    def __init__(self, inventory: Inventory, visibility: Visibility, root_namespace: str, domain: str) -> None:
+    def __init__(self, inventory: Inventory, visibility: Visibility, meshconfig: MeshConfig, domain: str) -> None:
         self._visibility = visibility
-        self._root = root_namespace
+        self._root = meshconfig.root_namespace
+        self._by_export = meshconfig.istio_version >= (1, 24)
+        self._merge = merge if self._by_export else merge_all
         self._domain = domain
         self._rules, self._local, self._exported, self._private = _Pool(), _Pool(), _Pool(), _Pool()
         for rule in inventory.all(DESTINATION_RULE):
@@ -178,7 +181,7 @@ class DestinationRules:
         """What proxies of a namespace get for the service of a host in namespace `owner`, by age (`destinationRule`)."""
         for rules, step in self._steps(client, host, owner):
             if id(rules) not in self._merged:
-                self._merged[id(rules)] = merge(sorted(rules, key=creation))
+                self._merged[id(rules)] = self._merge(sorted(rules, key=creation))
             found = [entry for entry in self._merged[id(rules)] if step.own or _shown(entry, client)]
             if step.own or found:
                 return found
@@ -201,7 +204,7 @@ class DestinationRules:
     ) -> Effective[Merged | None]:
         outcomes: list[Effective[Merged | None]] = []
         for order in possible_sequences(rules):
-            entries = [e for e in merge(order) if e.selector == selector and (step.own or _shown(e, client))]
+            entries = [e for e in self._merge(order) if e.selector == selector and (step.own or _shown(e, client))]
             if not entries:
                 text = f"no rule for the host {step.scope} is for {client}, and no less specific one is looked at"
                 outcomes.append(Effective(None, (Reason(text, order[0].at("spec", "host")),)))
@@ -224,8 +227,8 @@ class DestinationRules:
         found: list[Dropped] = []
         for (namespace, selector), group in groups.items():
             if len(group) > 1:
-                found += self._dropped_of(group)
-            if selector:
+                found += self._dropped_of(group) if self._by_export else self._dropped_of_all(group)
+            if selector and self._by_export:
                 found += _swallowed(groups.get((namespace, ()), ()), group[0])
         return found
 
@@ -244,6 +247,25 @@ class DestinationRules:
                 else:
                     loser, winner = (earlier, later) if certain else (later, earlier)
                     found += _hidden(loser, winner, certain)
+        return _united(found)
+
+    def _dropped_of_all(self, rules: list[Resource]) -> list[Dropped]:
+        """Up to 1.23, where rules merge whatever their exportTo, and one exportTo counts for all that are exported."""
+        certain = decided(rules)
+        order = possible_sequences(rules)[0]
+        found: list[Dropped] = []
+        for index, later in enumerate(order):
+            for earlier in order[:index]:
+                if self._meet(earlier, later):
+                    found += _dropped_in_merge(earlier, later, certain)
+        shared = [rule for rule in order if self._exports(rule) != {rule.namespace}]
+        decides = next((rule for rule in shared if _written(rule)), None)
+        if decides is None or "*" in _written(decides):
+            return _united(found)
+        why = "before Istio 1.24 one exportTo counts for all rules of a host: namespaces that only this one names get none"
+        for rule in shared:
+            if self._exports(rule) - {rule.namespace} - _written(decides):
+                found += _lost(rule, decides, certain, why)
         return _united(found)
 
     def _meet(self, one: Resource, other: Resource) -> bool:
@@ -275,6 +297,22 @@ def merge(rules: Iterable[Resource]) -> list[Merged]:
         if apart:
             entries.append(fresh)
     return entries
+
+
+def merge_all(rules: Iterable[Resource]) -> list[Merged]:
+    """The entries istiod kept up to 1.23: a rule joins every entry but those with another selector.
+
+    The first exportTo that is not empty counts for all of them.
+    """
+    entries: list[Merged] = []
+    exported: frozenset[str] = frozenset()
+    for rule in sorted(rules, key=lambda r: not _selector(r)):
+        fresh = Merged((), None, (), _written(rule), _selector(rule)).add(rule)
+        exported = exported or fresh.export_to
+        apart = all(fresh.selector != entry.selector for entry in entries)
+        entries = [entry.add(rule) if fresh.selector in ((), entry.selector) else entry for entry in entries]
+        entries += [fresh] if apart else []
+    return [entry._replace(export_to=exported) for entry in entries]
 
 
 def _joins(rule: Merged, entry: Merged) -> bool:

@@ -10,7 +10,10 @@ from ..effective import Basis, Effective, Reason
 from .meshconfig import MeshConfig
 from .order import one_of
 
-OPEN = ("ALLOW_ANY", "ALLOW_ANY_DYNAMIC_DNS")
+DYNAMIC = "ALLOW_ANY_DYNAMIC_DNS"
+"""The open policy of a mesh under which the proxy looks hosts up itself (since 1.31)."""
+
+OPEN = ("ALLOW_ANY", DYNAMIC)
 """Outbound policies under which a host that nothing declares is reached all the same."""
 
 CLOSED = "REGISTRY_ONLY"
@@ -22,14 +25,19 @@ _MODES = {0: CLOSED, 1: "ALLOW_ANY"}
 def of_mesh(meshconfig: MeshConfig) -> Effective[str]:
     """The outbound policy of workloads whose Sidecar says nothing: meshConfig's, else ALLOW_ANY."""
     policy = meshconfig.value("outboundTrafficPolicy")
-    outcomes = [_of_mesh(candidate) for candidate in policy.candidates or (policy,)]
+    knows_dynamic = meshconfig.istio_version >= (1, 31)
+    outcomes = [_of_mesh(candidate, knows_dynamic) for candidate in policy.candidates or (policy,)]
     return one_of(outcomes, "the mesh configurations of the input differ", Basis.ASSUMED)
 
 
-def _of_mesh(policy: Effective[Any]) -> Effective[str]:
+def _of_mesh(policy: Effective[Any], knows_dynamic: bool) -> Effective[str]:
     if policy.origin is None:
         return Effective("ALLOW_ANY", (Reason("Istio's default is ALLOW_ANY", None, Basis.DEFAULT),))
-    return _said(policy.value, policy.origin, policy.because[-1].text, ())
+    said = _said(policy.value, policy.origin, policy.because[-1].text, ())
+    if said.value == DYNAMIC and not knows_dynamic:
+        text = f"Istio before 1.31 does not know {DYNAMIC}, and its default is ALLOW_ANY"
+        return Effective("ALLOW_ANY", (*said.because, Reason(text, said.origin)))
+    return said
 
 
 def of_sidecars(sidecars: list[Resource], mesh: Effective[str]) -> Effective[str]:

@@ -207,7 +207,8 @@ class HostPolicies:
         outcomes = [outcome.value for outcome in merged.outcomes if outcome.value]
         subsets = dict.fromkeys(name for one in outcomes for name, _, _ in one.subsets)
         services = self.services(host.name)
-        if services and services[0].get("spec", "type") == "ExternalName":
+        is_external_name = services and services[0].get("spec", "type") == "ExternalName"
+        if is_external_name and self._meshconfig.external_names_are_aliases:
             return
         for subset in ("", *subsets):
             yield from self._of_subset(host, services, merged, outcomes, subset)

@@ -49,6 +49,11 @@ class MeshConfig:
         return self._settings.istio_version or NEWEST
 
     @property
+    def external_names_are_aliases(self) -> bool:
+        """Whether an ExternalName is another name of a host (since 1.21); before, it was one that DNS resolves."""
+        return self.istio_version >= (1, 21)
+
+    @property
     def sidecars_leave_hosts_out(self) -> bool:
         """Whether `~` before a host of a Sidecar's egress takes it out of what the others import (since 1.31)."""
         return self.istio_version >= (1, 31)

@@ -287,6 +287,8 @@ def _policy(
         reason = Reason(f"perTryTimeout is {policy['perTryTimeout']}", at("perTryTimeout"), basis)
         per_try = Effective(UNKNOWN if length is None else length or None, (*context, reason))
     others, backoff = policy.get("retryIgnorePreviousHosts"), policy.get("backoff")
+    if meshconfig.istio_version < (1, 26):
+        others = backoff = None
     return Retries(
         inherited,
         block,

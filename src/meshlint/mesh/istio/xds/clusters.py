@@ -102,7 +102,7 @@ class Clusters:
         self._groups: dict[tuple[object, ...], Sequence[Group]] = {}
 
     def of(self, proxy: Proxy, scope: Scope) -> Iterator[Cluster]:
-        """The clusters of a proxy, by service, port and subset."""
+        """The clusters of a proxy, by service, port and subset. Those of DYNAMIC_DNS came with 1.30."""
         for service in scope.services:
             rule = scope.destination_rule(service.host, proxy.labels)
             key = (id(service), id(rule), proxy.is_sidecar)
@@ -125,8 +125,9 @@ class Clusters:
             yield found, self._groups[key]
 
     def _of_service(self, service: Service, rule: Merged | None, sidecar: bool) -> Iterator[Cluster]:
-        is_forwarded = service.resolution is Resolution.DYNAMIC_DNS and service.host.startswith("*")
-        if service.resolution is Resolution.ALIAS:
+        is_dynamic = service.resolution is Resolution.DYNAMIC_DNS
+        is_forwarded = is_dynamic and service.host.startswith("*")
+        if service.resolution is Resolution.ALIAS or (is_dynamic and self._meshconfig.istio_version < (1, 30)):
             return
         for port in service.ports:
             if is_forwarded and port.protocol in _FORWARDED:

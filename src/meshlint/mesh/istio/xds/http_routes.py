@@ -89,7 +89,7 @@ class HttpRoute(NamedTuple):
     """One route. What answers by itself (`redirect`, `direct_response`) has no `to`, timeout or retries.
 
     `timeout` in milliseconds, None = none. `hashed`: requests are spread by a hash of theirs; `hash_set`: a consistent
-    hash is configured for the one destination, which keeps retries from looking for other hosts.
+    hash is configured for the one destination, which keeps retries from looking for other hosts (since 1.23).
     """
 
     match: Match
@@ -188,7 +188,7 @@ def _route(virtual_service: VirtualService, rule: Rule, match: Mapping[str, Any]
         mirrors=tuple(_mirrors(rule, context)),
         rewrite=_rewrite(rule, entries[0] if alone else None),
         hashed=any(_is_key(key) for _, key in sent),
-        hash_set=alone and hashes[0] is not None,
+        hash_set=alone and hashes[0] is not None and context.meshconfig.istio_version >= (1, 23),
     )
 
 

@@ -15,6 +15,7 @@ Number = Effective[int | Unknown | None]
 
 DEFAULT_CONNECT_TIMEOUT = 10_000
 DEFAULT_BUDGET_PERCENT, DEFAULT_BUDGET_FLOOR = 20.0, 3
+MISTAKEN_BUDGET_PERCENT = 0.2
 
 
 class RetryBudget(NamedTuple):
@@ -170,7 +171,7 @@ def _switched_on(value: Any) -> bool | None:
 
 
 def _retry_budget(block: Effective[Block | None], meshconfig: MeshConfig) -> Effective[RetryBudget | None]:
-    """Since 1.27. Before 1.30 a budget without a percent was mistaken for a far smaller one (semantics §3.4)."""
+    """Since 1.27. A budget without a percent came to 0.2% there and, as patches go, in 1.28 and 1.29 (`applyRetryBudget`)."""
     if block.value is None:
         return Effective(None, block.because)
     if meshconfig.istio_version < (1, 27):
@@ -178,8 +179,11 @@ def _retry_budget(block: Effective[Block | None], meshconfig: MeshConfig) -> Eff
     percent = read(block, ("percent",), _percent, f"no percent: {DEFAULT_BUDGET_PERCENT:g}")
     floor = _limit(block, "minRetryConcurrency")
     share: Effective[float | Unknown] = Effective(percent.value or 0.0, percent.because)
-    if percent.value is None and meshconfig.istio_version < (1, 30):
-        text = "before Istio 1.30 a retryBudget without percent does not come to 20%"
+    if percent.value is None and meshconfig.istio_version < (1, 28):
+        text = f"Istio 1.27 makes {MISTAKEN_BUDGET_PERCENT:g}% of a retryBudget without percent"
+        share = Effective(MISTAKEN_BUDGET_PERCENT, (*percent.because, Reason(text, block.origin)))
+    elif percent.value is None and meshconfig.istio_version < (1, 30):
+        text = "early patches of Istio 1.28 and 1.29 do not make 20% of a retryBudget without percent"
         share = Effective(UNKNOWN, (*percent.because, Reason(text, block.origin, Basis.ASSUMED)))
     elif percent.value is None:
         share = Effective(DEFAULT_BUDGET_PERCENT, percent.because)

@@ -142,6 +142,7 @@ class Registry:
     ) -> None:
         self._domain = domain
         self._version = meshconfig.istio_version
+        self._has_aliases = meshconfig.external_names_are_aliases
         self._visibility = visibility
         self._default = frozenset(each(meshconfig.value("defaultServiceExportTo").value)) or frozenset({"*"})
         self._pods: dict[str, list[Proxy]] = defaultdict(list)
@@ -233,9 +234,12 @@ class Registry:
         for resource in inventory.all(SERVICE):
             external_name = resource.get("spec", "externalName")
             is_alias = resource.get("spec", "type") == "ExternalName"
-            alias_of = external_name if is_alias and isinstance(external_name, str) else ""
+            names_host = is_alias and isinstance(external_name, str) and external_name != ""
+            alias_of = str(external_name) if names_host and self._has_aliases else ""
             address = resource.get("spec", "clusterIP") or (UNSPECIFIED if is_alias else addresses[id(resource)])
-            resolution = Resolution.ALIAS if alias_of else Resolution.CLIENT_SIDE_LB
+            resolution = Resolution.CLIENT_SIDE_LB
+            if names_host:
+                resolution = Resolution.ALIAS if self._has_aliases else Resolution.DNS_LB
             if address == "None":
                 address, resolution = UNSPECIFIED, Resolution.PASSTHROUGH
             exported = resource.annotations.get(_EXPORT_TO, "")
@@ -250,7 +254,7 @@ class Registry:
                 ports,
                 resolution,
                 str(address),
-                bool(alias_of),
+                names_host,
                 names,
                 selector,
                 alias_of,
@@ -260,6 +264,8 @@ class Registry:
         """One service per host and address of a ServiceEntry."""
         for resource in inventory.all(SERVICE_ENTRY):
             resolution = _RESOLUTIONS.get(str(resource.get("spec", "resolution") or "NONE"), Resolution.PASSTHROUGH)
+            if resolution is Resolution.DYNAMIC_DNS and self._version < (1, 28):
+                resolution = Resolution.PASSTHROUGH
             external = resource.get("spec", "location") in (None, "MESH_EXTERNAL")
             names = frozenset(n for n in resource.items("spec", "exportTo") if isinstance(n, str))
             stated = resource.get("spec", "workloadSelector")
@@ -302,7 +308,9 @@ class Registry:
         if "~" in service.export_to:
             return
         slices = self._slices.get((service.namespace, service.resource.name))
-        if slices:
+        if service.resolution is Resolution.DNS_LB:
+            yield from _of_external_name(service)
+        elif slices:
             persistent = any(service.resource.labels.get(label) for label in _PERSISTENT_SESSION)
             found = (endpoint for resource in slices for endpoint in self._of_slice(resource, persistent))
             yield from {(endpoint.address, endpoint.port_name): endpoint for endpoint in found}.values()
@@ -428,6 +436,13 @@ def _number_of(port: ServicePort, proxy: Proxy) -> int | None:
     if proxy.running:
         return named_port(proxy.pod, port.target, port.transport)
     return int(port.target) if port.target.isdigit() else 0
+
+
+def _of_external_name(service: Service) -> Iterator[Endpoint]:
+    """The host that an ExternalName names, where it is no alias (`ExternalNameEndpoints`)."""
+    host, labels = str(service.resource.get("spec", "externalName")), service.resource.labels
+    for port in service.ports:
+        yield Endpoint(host, port.number, port.name or "", 0, service.namespace, labels, "", 0, "", False, "")
 
 
 def _of_pods(proxy: Proxy, port: int, name: str, service_port: int) -> Iterator[Endpoint]:

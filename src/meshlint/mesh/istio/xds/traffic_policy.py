@@ -84,7 +84,8 @@ def traffic_policy(
     if meshconfig:
         whole = {name: _or_default(name, block, meshconfig) for name, block in whole.items()}
     if merged and subset:
-        whole = _under_subset(whole, merged, port, subset)
+        loses_budget = meshconfig is not None and meshconfig.istio_version < (1, 29)
+        whole = _under_subset(whole, merged, port, subset, loses_budget)
     return TrafficPolicy(*whole.values())
 
 
@@ -154,8 +155,11 @@ def _of_port(whole: Layer, rule: Resource, path: Path, port: int | None) -> Laye
     return settled
 
 
-def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str) -> Layer:
-    """A subset's blocks go over the rule's one by one; its settings for a port over all four they may have."""
+def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str, loses_budget: bool) -> Layer:
+    """A subset's blocks go over the rule's one by one; its settings for a port over all four they may have.
+
+    Two policies come to none with a retryBudget before Istio 1.29, as its patches go (`loses_budget`, `ShallowCopyTrafficPolicy`).
+    """
     found = merged.subset(subset)
     if found is None:
         return whole
@@ -168,6 +172,9 @@ def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str) -
         if block.value or name in replaces:
             before = whole[name].because if whole[name].value else ()
             over[name] = block._replace(because=(*before, *block.because))
+    if loses_budget and merged.policy and isinstance(rule.get(*path), dict):
+        text = f"before Istio 1.29 subset {subset} with a trafficPolicy of its own has no retryBudget"
+        over["retryBudget"] = Effective(None, (Reason(text, rule.at(*path)),))
     return over
 
 

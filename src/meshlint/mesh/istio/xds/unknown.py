@@ -9,14 +9,12 @@ from typing import NamedTuple
 
 from ....resource.resource import Resource, get
 from ...effective import Effective
-from ..egress import OPEN, of_mesh, of_sidecars
+from ..egress import DYNAMIC, OPEN, of_mesh, of_sidecars
 from ..meshconfig import MeshConfig
 from ..routes import no_timeout
 from .http_routes import EVERYTHING, HttpRoute, Target
 from .virtual_hosts import VirtualHost
 from .virtual_services import target
-
-_DYNAMIC = "ALLOW_ANY_DYNAMIC_DNS"
 
 
 class Unknown(NamedTuple):
@@ -42,8 +40,8 @@ def unknown(sidecar: Resource | None, meshconfig: MeshConfig) -> Unknown:
         answer = HttpRoute(EVERYTHING, (), None, None, direct_response=502)
         return Unknown(mode, Target("BlackHoleCluster"), answer, None)
     opened = _egress_proxy(sidecar) or Target("PassthroughCluster")
-    http = Target("AllowAnyDynamicDNSCluster") if mode.value == _DYNAMIC else opened
-    table = ("*", 0) if mode.value == _DYNAMIC else None
+    http = Target("AllowAnyDynamicDNSCluster") if mode.value == DYNAMIC else opened
+    table = ("*", 0) if mode.value == DYNAMIC else None
     return Unknown(mode, opened, HttpRoute(EVERYTHING, (http,), no_timeout(), None), table)
 
 
