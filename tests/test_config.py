@@ -55,6 +55,13 @@ ignore: [mtls-disabled-on-port]
     catalog.check_config(found)
 
 
+@pytest.mark.parametrize("written", ["1.30", "'1.30'", "1.30.2", "1.30  # not 1.3"])
+def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> None:
+    text = f"settings:\n  istio-version: {written}\n  kubernetes-version: 1.30\n"
+    settings = load(tmp_path, text).settings
+    assert (settings.istio_version, settings.kubernetes_version) == ((1, 30), "1.30")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "column", "message"),
     [
@@ -64,6 +71,24 @@ ignore: [mtls-disabled-on-port]
             2,
             3,
             "unknown key istio-versoin in settings; did you mean istio-version?",
+        ),
+        (
+            "settings:\n  istio-version: 1.19\n",
+            2,
+            18,
+            "settings.istio-version is 1.19, and Istio 1.20 to 1.32 are modelled",
+        ),
+        (
+            "settings:\n  istio-version: '1.33'\n",
+            2,
+            18,
+            "settings.istio-version is 1.33, and Istio 1.20 to 1.32 are modelled",
+        ),
+        (
+            "settings:\n  istio-version: 1\n",
+            2,
+            18,
+            "settings.istio-version is 1, and a version is MAJOR.MINOR, such as 1.30",
         ),
         ("settings:\n  world: opne\n", 2, 10, "settings.world is opne; did you mean open? (one of open, closed)"),
         ("rules:\n  x:\n    severity: critical\n", 3, 15, "one of error, warning, info"),

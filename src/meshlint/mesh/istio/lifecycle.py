@@ -31,6 +31,9 @@ WAIT = "EXIT_ON_ZERO_ACTIVE_CONNECTIONS"
 _AUTOMATIC_SINCE = (1, 27)
 """Since this Istio version sidecars are native where every kubelet knows them; before, only where istiod is told so."""
 
+_ASKED_SINCE = (1, 24)
+"""Since this Istio version a pod itself may ask for a native sidecar, or for one that is not."""
+
 _KUBELETS = (1, 33)
 """The kubelet from which on istiod makes sidecars native by itself."""
 
@@ -57,7 +60,7 @@ class Lifecycles:
             reason = Reason(f"the proxy container is one of {written[-2]} in the manifest", pod.resource.at(*written))
             return Effective(written[-2] == "initContainers", (reason,))
         word = pod.annotations.get(NATIVE)
-        if word is not None:
+        if word is not None and self._meshconfig.istio_version >= _ASKED_SINCE:
             where = pod.resource.at(*pod.path, "metadata", "annotations", NATIVE)
             return Effective(word != "false", (Reason(f"the pod says {NATIVE}: {word}", where),))
         return self._native_by_istiod
