@@ -10,6 +10,8 @@ import pytest
 from meshes import WHOLE, manifests, name
 from program import meshlint
 
+from meshlint.rule import catalog
+
 FIXTURES = Path(__file__).parent / "fixtures"
 TOLD_TWICE = {
     "authorization-policy-does-not-restrict-egress",
@@ -69,6 +71,12 @@ def test_an_auditor_is_told_exactly_what_is_expected(mesh: Path) -> None:
 def test_every_rule_has_two_findings_to_make() -> None:
     rules = [rule for _, _, rule in expected(FIXTURES / "llm-platform")]
     assert {rule for rule in rules if rules.count(rule) >= 2} >= TOLD_TWICE
+
+
+def test_every_rule_is_told_in_some_mesh() -> None:
+    """But for those about text that JSON cannot have, which the metamorphic tests of whole meshes would miss."""
+    told = {rule for mesh in WHOLE for _, _, rule in expected(mesh)}
+    assert catalog.infos().keys() - told == {"duplicate-key", "suppression-without-reason", "unused-suppression"}
 
 
 def test_a_clean_platform_is_silent() -> None:
