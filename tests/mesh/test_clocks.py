@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from meshlint.mesh.istio.clocks import never_zero
 from meshlint.source.document import pointer
 
@@ -13,9 +11,9 @@ POOL = "connectionPool: {}"
 CLOCKS = ["http.idleTimeout", "tcp.connectTimeout", "tcp.maxConnectionDuration"]
 
 
-def places(text: str, version: tuple[int, int] = (1, 32)) -> list[str]:
+def places(text: str) -> list[str]:
     (resource,) = mesh_of(text).inventory.resources
-    return [pointer(path) for path in never_zero(resource, version)]
+    return [pointer(path) for path in never_zero(resource)]
 
 
 def test_routes() -> None:
@@ -47,9 +45,3 @@ def test_every_connection_pool_of_a_sidecar() -> None:
     text = f"Sidecar shop/cart\nspec: {{inboundConnectionPool: {{}}, ingress: [{{{POOL}}}]}}"
     owners = ["spec.inboundConnectionPool", "spec.ingress[0].connectionPool"]
     assert places(text) == [f"{owner}.{clock}" for owner in owners for clock in CLOCKS]
-
-
-@pytest.mark.parametrize("version, refused", [((1, 25), True), ((1, 26), False)])
-def test_idle_tcp_connections_may_live_for_ever_since_1_26(version: tuple[int, int], refused: bool) -> None:
-    text = f"DestinationRule shop/cart\nspec: {{trafficPolicy: {{{POOL}}}}}"
-    assert ("spec.trafficPolicy.connectionPool.tcp.idleTimeout" in places(text, version)) is refused

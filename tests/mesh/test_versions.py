@@ -13,6 +13,7 @@ import pytest
 
 from meshlint.mesh.effective import UNKNOWN
 from meshlint.mesh.facts.facts import facts
+from meshlint.mesh.istio.xds.limits import Pool
 from meshlint.mesh.mesh import Mesh
 
 from .conftest import created, mesh_of
@@ -92,11 +93,16 @@ def rules(mesh: Mesh) -> list[str]:
     return [" ".join(rule.name for rule in one.rules) if one else "" for one in found]
 
 
+def limits(mesh: Mesh) -> Pool:
+    """The limits of subset v1 of shop/web."""
+    (proxy,) = mesh.istiod.proxies
+    found = mesh.istiod.clusters.of(proxy, mesh.istiod.scope(proxy))
+    return next(cluster.settings.pool for cluster in found if cluster.subset == "v1")
+
+
 def budgets(mesh: Mesh) -> object:
     """The retry budget's percent of subset v1 of shop/web."""
-    (proxy,) = mesh.istiod.proxies
-    found = [c for c in mesh.istiod.clusters.of(proxy, mesh.istiod.scope(proxy)) if c.subset == "v1"]
-    budget = found[0].settings.pool.retry_budget.value
+    budget = limits(mesh).retry_budget.value
     return budget and budget.percent.value
 
 
@@ -170,6 +176,20 @@ ROWS = {
         lambda mesh: inbound(mesh)[1],
         ((1, 20), None),
         ((1, 21), 7),
+    ),
+    "idle TCP connections are closed": Row(
+        "1.20.8, 1.21.6 core/cluster_traffic_policy.go applyConnectionPool",
+        rule("v1", more="trafficPolicy: {connectionPool: {tcp: {idleTimeout: 5s}}}"),
+        lambda mesh: limits(mesh).idle_timeout.value,
+        ((1, 20), None),
+        ((1, 21), 5000),
+    ),
+    "HTTP/2 connections have a limit of streams": Row(
+        "1.20.8, 1.21.6 core/cluster_traffic_policy.go applyConnectionPool",
+        rule("v1", more="trafficPolicy: {connectionPool: {http: {maxConcurrentStreams: 9}}}"),
+        lambda mesh: limits(mesh).max_concurrent_streams.value,
+        ((1, 20), None),
+        ((1, 21), 9),
     ),
     "requests reset before they are sent are retried": Row(
         "1.23.6, 1.24.6 core/route/route.go BuildDefaultHTTPInboundRoute (ENABLE_INBOUND_RETRY_POLICY)",

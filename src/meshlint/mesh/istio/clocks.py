@@ -11,18 +11,17 @@ from ...resource.resource import Resource
 from ...source.document import Path
 
 _POOL: tuple[Path, ...] = (("http", "idleTimeout"), ("tcp", "connectTimeout"), ("tcp", "maxConnectionDuration"))
-_TCP_IDLE: Path = ("tcp", "idleTimeout")
-"""May be zero, which is none, since Istio 1.26."""
+"""Without `tcp.idleTimeout`, which zero switches off: only early patches of Istio 1.23 to 1.25 refused that."""
 
 
-def never_zero(resource: Resource, version: tuple[int, int]) -> Iterator[Path]:
+def never_zero(resource: Resource) -> Iterator[Path]:
     """Where a VirtualService, DestinationRule or Sidecar may have a clock that must not be zero."""
     if resource.kind == "VirtualService":
         for index in range(len(resource.items("spec", "http"))):
             yield ("spec", "http", index, "timeout")
             yield ("spec", "http", index, "retries", "perTryTimeout")
     for pool in _connection_pools(resource):
-        for clock in _POOL if version >= (1, 26) else (*_POOL, _TCP_IDLE):
+        for clock in _POOL:
             yield (*pool, *clock)
 
 

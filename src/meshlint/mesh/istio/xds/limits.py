@@ -74,7 +74,7 @@ def pool(policy: TrafficPolicy, meshconfig: MeshConfig) -> Pool:
         _limit(block, "http", "maxRequestsPerConnection"),
         streams if meshconfig.istio_version >= (1, 21) else _not_yet("maxConcurrentStreams", "1.21"),
         _or_mesh(_time(block, "tcp", "connectTimeout"), meshconfig),
-        _time(block, "tcp", "idleTimeout") if idle.value is None else idle,
+        _idle_tcp(block, meshconfig) if idle.value is None else idle,
         _time(block, "tcp", "maxConnectionDuration"),
         _keepalive_probes(block, meshconfig),
         _retry_budget(policy.retry_budget, meshconfig),
@@ -136,6 +136,12 @@ def _limit(block: Effective[Block | None], *path: str) -> Number:
     if found.value != 0:
         return found
     return Effective(None, (*found.because, Reason("0 is read as not set", found.origin)))
+
+
+def _idle_tcp(block: Effective[Block | None], meshconfig: MeshConfig) -> Number:
+    if block.value and block.value.get("tcp", "idleTimeout") is not None and meshconfig.istio_version < (1, 21):
+        return _not_yet("tcp.idleTimeout", "1.21")
+    return _time(block, "tcp", "idleTimeout")
 
 
 def _upgrade(block: Effective[Block | None]) -> Effective[str | Unknown | None]:
