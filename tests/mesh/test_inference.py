@@ -498,4 +498,4 @@ def test_protocol_of_a_route(port: str, protocols: list[str]) -> None:
 
 def test_a_plain_path_tells_the_protocol_where_the_port_does_not() -> None:
     found = route_of(mesh_of(route(MODELS + TO)), "shop/r").protocol
-    assert (found.value, found.basis, found.candidates) == ("http", Basis.DEFAULT, ())
+    assert (found.value, found.basis, found.candidates) == ("http", Basis.SUPPORTED, ())

@@ -13,7 +13,7 @@ from meshlint.mesh.subjects import DataPlane
 
 from .conftest import assert_decides, mesh_of, workload_of
 
-DEFAULT, DECLARED, ASSUMED = Basis.DEFAULT, Basis.DECLARED, Basis.ASSUMED
+DEFAULT, DECLARED, SUPPORTED, ASSUMED = Basis.DEFAULT, Basis.DECLARED, Basis.SUPPORTED, Basis.ASSUMED
 POD = "Pod shop/cart {labels: {app: cart}}\nspec: {containers: []}\n"
 SERVICE = "---\nService shop/cart\nspec: {selector: {app: cart}, ports: [{port: 80}]}\n"
 
@@ -39,18 +39,18 @@ MEMBERS = {
     "a policy of its namespace": (
         POD + "---\nAuthorizationPolicy shop/p\nspec: {rules: []}\n",
         True,
-        DEFAULT,
+        SUPPORTED,
     ),
     "a policy of another namespace": (POD + "---\nAuthorizationPolicy bank/p\nspec: {rules: []}\n", False, DEFAULT),
     "a policy of the root namespace": (
         POD + "---\nPeerAuthentication istio-system/default\nspec: {mtls: {mode: STRICT}}\n",
         True,
-        DEFAULT,
+        SUPPORTED,
     ),
     "a VirtualService of its namespace": (
         POD + "---\nVirtualService shop/a\nspec: {hosts: [x.io], http: []}\n",
         True,
-        DEFAULT,
+        SUPPORTED,
     ),
     "a VirtualService of gateways": (
         POD + "---\nVirtualService shop/a\nspec: {hosts: [x.io], gateways: [edge], http: []}\n",
@@ -63,17 +63,57 @@ MEMBERS = {
         + "---\nVirtualService bank/a\n"
         + "spec: {hosts: [x.io], http: [{route: [{destination: {host: cart.shop.svc.cluster.local}}]}]}\n",
         True,
-        DEFAULT,
+        SUPPORTED,
     ),
     "a DestinationRule names its Service": (
         POD + SERVICE + "---\nDestinationRule bank/a\nspec: {host: cart.shop.svc.cluster.local}\n",
         True,
-        DEFAULT,
+        SUPPORTED,
     ),
     "a DestinationRule names another Service": (
         POD + SERVICE + "---\nDestinationRule bank/a\nspec: {host: other.shop.svc.cluster.local}\n",
         False,
         DEFAULT,
+    ),
+    "a policy for the pods of a gateway": (
+        POD + "---\nAuthorizationPolicy shop/p\nspec: {selector: {matchLabels: {istio: ingressgateway}}}\n",
+        False,
+        DEFAULT,
+    ),
+    "a policy for a Gateway of the Gateway API": (
+        POD + "---\nAuthorizationPolicy shop/p\nspec: {targetRefs: [{kind: Gateway, name: edge}]}\n",
+        False,
+        DEFAULT,
+    ),
+    "a policy of the root namespace for other pods": (
+        POD + "---\nAuthorizationPolicy istio-system/p\nspec: {selector: {matchLabels: {app: web}}}\n",
+        False,
+        DEFAULT,
+    ),
+    "a policy of the root namespace that selects it": (
+        POD + "---\nAuthorizationPolicy istio-system/p\nspec: {selector: {matchLabels: {app: cart}}}\n",
+        True,
+        SUPPORTED,
+    ),
+    "a VirtualService of the root namespace": (
+        POD + "---\nVirtualService istio-system/a\nspec: {hosts: [x.io], http: []}\n",
+        False,
+        DEFAULT,
+    ),
+    "a DestinationRule of the root namespace for all hosts": (
+        POD + "---\nDestinationRule istio-system/a\nspec: {host: '*.local'}\n",
+        True,
+        SUPPORTED,
+    ),
+    "a DestinationRule with TLS that is not the mesh's": (
+        POD + SERVICE + "---\nDestinationRule shop/a\nspec: {host: cart, trafficPolicy: {tls: {mode: SIMPLE}}}\n",
+        False,
+        DEFAULT,
+    ),
+    "a DestinationRule with TLS for a host outside, which its own clients encrypt for": (
+        POD + "---\nDestinationRule shop/a\nspec: {host: x.io, trafficPolicy: {tls: {mode: SIMPLE}}}\n",
+        True,
+        SUPPORTED,
     ),
     "Linkerd's": (
         "Pod shop/cart {labels: {app: cart}, annotations: {linkerd.io/inject: enabled}} # <-\nspec: {containers: []}\n",
@@ -129,6 +169,16 @@ def test_what_is_implied_is_assumed_to_have_a_sidecar() -> None:
     assert (workload.data_plane.value, workload.data_plane.basis) == (DataPlane.SIDECAR, ASSUMED)
     assert (workload.in_mesh.value, workload.in_mesh.basis) == (True, ASSUMED)
     assert_decides(workload.in_mesh, text)
+
+
+@pytest.mark.parametrize("label", ["istio: ingressgateway", "gateway.networking.k8s.io/gateway-name: edge"])
+def test_what_the_labels_of_a_gateway_imply_is_a_gateway(label: str) -> None:
+    text = f"AuthorizationPolicy shop/p\nspec: {{selector: {{matchLabels: {{app: cart, {label}}}}}}}\n"
+    assert workload_of(mesh_of(text), "shop/cart").data_plane.value is DataPlane.GATEWAY
+
+
+def test_nothing_is_implied_where_the_input_is_the_whole_mesh() -> None:
+    assert mesh_of(f"AuthorizationPolicy shop/p\n{SELECTED}", world="closed").workloads.implied == ()
 
 
 CART = "cart.shop.svc.cluster.local"

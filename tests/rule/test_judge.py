@@ -126,6 +126,7 @@ def test_problems_of_one_cause_are_one_finding_at_the_first_place(lab: Lab) -> N
         ('Reason("r", None, Basis.DECLARED)', "open", Confidence.HIGH),
         ('Reason("r", None, Basis.DEFAULT)', "open", Confidence.MEDIUM),
         ('Reason("r", None, Basis.DEFAULT)', "closed", Confidence.HIGH),
+        ('Reason("r", None, Basis.SUPPORTED)', "closed", Confidence.MEDIUM),
         ('Reason("r", None, Basis.ASSUMED)', "closed", Confidence.LOW),
         ('Reason("r", None, Basis.TIE)', "open", Confidence.LOW),
         ('Effective(1, (Reason("tie", None, Basis.TIE), Reason("r")))', "open", Confidence.LOW),

@@ -15,6 +15,7 @@ class Basis(Enum):
 
     DECLARED = "declared"  # written in the input
     DEFAULT = "default"  # nothing in the input says otherwise
+    SUPPORTED = "supported"  # the input cannot tell, but something in it takes the answer for granted
     ASSUMED = "assumed"  # the input cannot tell, and one answer was taken
     TIE = "tie"  # creation times decide, which manifests do not have
 
@@ -26,6 +27,7 @@ class Basis(Enum):
 _CONFIDENCE = {
     Basis.DECLARED: Confidence.HIGH,
     Basis.DEFAULT: Confidence.MEDIUM,
+    Basis.SUPPORTED: Confidence.MEDIUM,
     Basis.ASSUMED: Confidence.LOW,
     Basis.TIE: Confidence.LOW,
 }
@@ -74,7 +76,7 @@ class Effective(NamedTuple, Generic[T]):
         the way to it weakens it, a default that was overridden does not."""
         weakest = self.because[-1].basis if self.because else Basis.DECLARED
         for reason in self.because[:-1]:
-            if reason.basis in (Basis.ASSUMED, Basis.TIE) and reason.basis.confidence < weakest.confidence:
+            if reason.basis is not Basis.DEFAULT and reason.basis.confidence < weakest.confidence:
                 weakest = reason.basis
         return weakest
 

@@ -22,6 +22,7 @@ from ..resource.kinds import (
 from ..resource.match import resolve, split_service_host
 from ..resource.resource import Resource, required
 from ..source.document import Location, Path
+from .istio.injection import GATEWAY_NAME
 from .istio.routes import Rule, destinations
 
 _MATCH_LABELS: Path = ("spec", "selector", "matchLabels")
@@ -36,9 +37,6 @@ _NOT_OF_THE_ROOT = {AUTHORIZATION_POLICY, REQUEST_AUTHENTICATION, WASM_PLUGIN, P
 
 _NAMESPACE = re.compile(r"[a-z0-9-]+|\(unset\)")
 """What a namespace may be called; other tools put in what stands there otherwise, as `dex_namespace`."""
-
-_GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
-"""What pods carry that istiod makes for a Gateway of the Gateway API."""
 
 _API_SERVER = ("kubernetes", "default")
 """The one Service that nobody declares (name, namespace)."""
@@ -73,7 +71,7 @@ def _is_supplied(named: Unsupplied, inventory: Inventory) -> bool:
     """Whether anything of the namespace is there, or the API server or a Gateway stands for what is named."""
     if (named.host, named.namespace) == _API_SERVER:
         return True
-    gateway = named.labels.removeprefix(f"{_GATEWAY_LABEL}=")
+    gateway = named.labels.removeprefix(f"{GATEWAY_NAME}=")
     made = gateway != named.labels and inventory.find(GATEWAY, named.namespace, gateway)
     return bool(made or inventory.pods_in(named.namespace) or inventory.in_namespace(SERVICE, named.namespace))
 

@@ -10,38 +10,19 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ..config import Settings
 from ..resource.inventory import Inventory
-from ..resource.kinds import (
-    AUTHORIZATION_POLICY,
-    DESTINATION_RULE,
-    FLAGGER_CANARY,
-    INFERENCE_POOLS,
-    PEER_AUTHENTICATION,
-    REQUEST_AUTHENTICATION,
-    SERVICE,
-    SIDECAR,
-    TELEMETRY,
-    VIRTUAL_SERVICE,
-    WASM_PLUGIN,
-)
+from ..resource.kinds import FLAGGER_CANARY, INFERENCE_POOLS, PEER_AUTHENTICATION, SERVICE
 from ..resource.match import Selecting, matches, pool_labels, resolve, split_service_host
 from ..resource.resource import Resource, required
 from ..resource.workload import PodTemplate
 from ..source.document import Location
 from . import inference
 from .effective import Basis, Effective, Reason
-from .istio.injection import data_plane
+from .istio.injection import data_plane, gateway_label
 from .istio.meshconfig import MeshConfig
-from .istio.routes import Rule, destinations, is_bound_to_mesh
+from .istio.routes import Rule, destinations
+from .membership import SELECTING, Membership
 from .subjects import DataPlane, Inference, ModelKind, Workload
 
-_SELECTING = (
-    PEER_AUTHENTICATION,
-    AUTHORIZATION_POLICY,
-    REQUEST_AUTHENTICATION,
-    TELEMETRY,
-    WASM_PLUGIN,
-)
-_POLICIES = (*_SELECTING, SIDECAR, DESTINATION_RULE, VIRTUAL_SERVICE)
 _NAME_LABELS = ("app", "app.kubernetes.io/name", "name")
 
 
@@ -53,9 +34,7 @@ class Workloads:
         self._settings = settings
         self._meshconfig = meshconfig
         self._domain = settings.cluster_domain
-        self._policies = self._policies_by_namespace()
-        self._named = self._named_services(rules)
-        self._mesh_wide = self._policies.get(meshconfig.root_namespace)
+        self._membership = Membership(inventory, meshconfig, rules, self._domain)
         self._generates = self._generation_paths(rules)
         self._pools = Selecting((p for kind in INFERENCE_POOLS for p in inventory.all(kind)), pool_labels)
         self._implied_selectors = dict(self._implied())
@@ -148,7 +127,9 @@ class Workloads:
         plane = data_plane(pod, self._inventory, self._meshconfig)
         resource = pod.resource
         served = self._served(pod)
-        return Workload(resource, pod.namespace, pod.name, pod.labels, pod, plane, self._membership(pod, plane), served)
+        return Workload(
+            resource, pod.namespace, pod.name, pod.labels, pod, plane, self._membership.of(pod, plane), served
+        )
 
     def _served(self, pod: PodTemplate) -> Inference | None:
         found, stated = inference.of_pod(pod, self._settings.inference)
@@ -169,51 +150,12 @@ class Workloads:
         services = [service.name for service in self._inventory.services_of(pod)] or list(_generated_services(pod))
         return [resolve(name, pod.namespace, self._domain) for name in services]
 
-    def _membership(self, pod: PodTemplate, plane: Effective[DataPlane]) -> Effective[bool]:
-        if plane.value in (DataPlane.SIDECAR, DataPlane.GATEWAY, DataPlane.AMBIENT):
-            return Effective(True, plane.because)
-        if plane.value is not DataPlane.UNKNOWN:
-            return Effective(False, plane.because)
-        policy = self._policies.get(pod.namespace) or self._mesh_wide
-        named = next((s for s in self._inventory.services_of(pod) if (s.namespace, s.name) in self._named), None)
-        if policy or named:
-            why = str(policy) if policy else str(self._named[named.namespace, named.name]) if named else ""
-            text = f"whether pods of {pod.namespace} get a proxy is not in the input; {why} takes it for granted"
-            return Effective(True, (Reason(text, None, Basis.DEFAULT),))
-        return Effective(False, plane.because)
-
-    def _policies_by_namespace(self) -> dict[str, Resource]:
-        """One policy of the mesh per namespace that has any."""
-        found: dict[str, Resource] = {}
-        for kind in _POLICIES:
-            for policy in self._inventory.all(kind):
-                if kind != VIRTUAL_SERVICE or is_bound_to_mesh(policy):
-                    found.setdefault(policy.namespace, policy)
-        return found
-
-    def _named_services(self, rules: Sequence[Rule]) -> dict[tuple[str, str], Resource]:
-        """Services (namespace, name) that a mesh-bound route leads to or a DestinationRule names."""
-        found: dict[tuple[str, str], Resource] = {}
-        hosts = [
-            (d.host, rule.root)
-            for rule in rules
-            if is_bound_to_mesh(rule.root)
-            for d in destinations(rule, self._domain)
-        ]
-        for rule in self._inventory.all(DESTINATION_RULE):
-            host = rule.get("spec", "host")
-            if isinstance(host, str):
-                hosts.append((resolve(host, rule.namespace, self._domain), rule))
-        for host, resource in hosts:
-            service = split_service_host(host, self._domain)
-            if service:
-                found.setdefault((service[1], service[0]), resource)
-        return found
-
     def _implied(self) -> Iterator[tuple[tuple[str, tuple[tuple[str, str], ...]], Resource]]:
         """Per distinct pod selector of a policy in a namespace without pods (not the root namespace): the first policy."""
+        if self._settings.closed:
+            return
         seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
-        for kind in _SELECTING:
+        for kind in SELECTING:
             for policy in self._inventory.all(kind):
                 chosen = tuple(sorted(required(policy.get("spec", "selector", "matchLabels")).items()))
                 key = (policy.namespace, chosen)
@@ -236,7 +178,7 @@ class Workloads:
         host = resolve(name, namespace, self._domain) if name else ""
         if host in self._generates and not inference.is_proxy([name], None):
             served = self._by_path(host)
-        plane = Effective(DataPlane.SIDECAR, (reason,))
+        plane = Effective(DataPlane.GATEWAY if gateway_label(given) else DataPlane.SIDECAR, (reason,))
         return Workload(policy, namespace, name or "*", given, None, plane, Effective(True, (reason,)), served)
 
 

@@ -89,7 +89,7 @@ class Protocols:
             return one_of(speaks, "the ports of the destination speak different protocols")
         if target.host in self._plain:
             text = f"a route of {target.host} matches a plain HTTP path"
-            return Effective("http", (Reason(text, self._plain[target.host], Basis.DEFAULT),))
+            return Effective("http", (Reason(text, self._plain[target.host], Basis.SUPPORTED),))
         outcomes = [Effective(name, (Reason(f"{target.host} may speak {name}"),)) for name in ("http", "grpc")]
         return one_of(outcomes, "the protocol of the destination is not in the input", Basis.ASSUMED)
 

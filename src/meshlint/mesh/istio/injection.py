@@ -7,6 +7,7 @@ decide on labels of the namespace and the pod, and `pkg/kube/inject/inject.go in
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import NAMESPACE
@@ -18,6 +19,9 @@ from .meshconfig import MeshConfig
 
 INJECT = "sidecar.istio.io/inject"
 REVISION = "istio.io/rev"
+GATEWAY_NAME = "gateway.networking.k8s.io/gateway-name"
+"""Label of the pods that istiod makes for a Gateway of the Gateway API."""
+
 _INCLUDED_RANGES = "traffic.sidecar.istio.io/includeOutboundIPRanges"
 _EXCLUDED_RANGES = "traffic.sidecar.istio.io/excludeOutboundIPRanges"
 _EXCLUDED_PORTS = "traffic.sidecar.istio.io/excludeOutboundPorts"
@@ -69,17 +73,22 @@ def _written_in_the_pod(pod: PodTemplate) -> Effective[DataPlane] | None:
             "the injector turns the pod into a gateway",
             _annotation(pod, "inject.istio.io/templates"),
         )
-    if "gateway.networking.k8s.io/gateway-name" in pod.labels:
-        label = "gateway.networking.k8s.io/gateway-name"
-        return _is(DataPlane.GATEWAY, "the pod belongs to a Gateway", _label(pod, label))
     for path, container in pod.containers():
         if container.get("name") == "istio-proxy":
             plane = DataPlane.GATEWAY if _is_router(container) else DataPlane.SIDECAR
             if container.get("image") != "auto":
                 return _is(plane, "the proxy container is written in the manifest", pod.resource.at(*path, "name"))
-    if pod.labels.get("istio", "").endswith("gateway"):
-        return _is(DataPlane.GATEWAY, f"label istio: {pod.labels['istio']} marks a gateway", _label(pod, "istio"))
+    label = gateway_label(pod.labels)
+    if label:
+        return _is(DataPlane.GATEWAY, f"label {label}: {pod.labels[label]} marks a gateway", _label(pod, label))
     return None
+
+
+def gateway_label(labels: Mapping[str, Any]) -> str | None:
+    """The label that marks pods as a gateway: istiod's, for a Gateway of the Gateway API, or that of Istio's charts."""
+    if GATEWAY_NAME in labels:
+        return GATEWAY_NAME
+    return "istio" if str(labels.get("istio")).endswith("gateway") else None
 
 
 def _is_router(container: Mapping[str, object]) -> bool:

@@ -94,7 +94,7 @@ class Outbound:
             if _calls_through_a_proxy(workload):
                 sidecars = self._visibility.sidecars(namespace, workload.labels)
                 groups.setdefault(tuple(map(id, sidecars)), (sidecars, []))[1].append(workload)
-        if not groups and self._inventory.pods_in(namespace):
+        if not groups and (self._settings.closed or self._inventory.pods_in(namespace)):
             return
         if not groups:
             sidecars = self._visibility.sidecars(namespace, None)
@@ -177,5 +177,5 @@ def _membership(namespace: str, workloads: Sequence[Workload]) -> Effective[bool
     known = [workload for workload in workloads if not workload.implied]
     if not known:
         text = f"no workload of {namespace} is in the input; its policies take proxies for granted"
-        return Effective(True, (Reason(text, None, Basis.DEFAULT),))
+        return Effective(True, (Reason(text, None, Basis.SUPPORTED),))
     return max((w.in_mesh for w in known), key=lambda member: member.basis.confidence)

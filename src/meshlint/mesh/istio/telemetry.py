@@ -17,6 +17,7 @@ from ...source.document import Location, Path, Placeholder
 from ..effective import Basis, Effective, Reason
 from ..subjects import DataPlane, Workload
 from ..workloads import Workloads
+from .injection import GATEWAY_NAME
 from .meshconfig import MeshConfig
 from .order import one_of, possible_first, possible_sequences
 from .providers import ZIPKIN_UNTIL, Entry, Providers, entries_of, names_of
@@ -26,7 +27,6 @@ CLIENT, SERVER, BOTH = "CLIENT", "SERVER", "CLIENT_AND_SERVER"
 COUNT, DURATION = "REQUEST_COUNT", "REQUEST_DURATION"
 
 _TRACERS = ("zipkin", "lightstep", "datadog", "stackdriver", "openCensusAgent")
-_GATEWAY_LABEL = "gateway.networking.k8s.io/gateway-name"
 _TIE = "several Telemetries of one scope: their creation times decide, and are not in the input"
 
 
@@ -97,7 +97,7 @@ class Telemetries:
             if scope:
                 orders = [[*order, telemetry] for order in orders for telemetry in possible_first(scope)]
         selecting = self._selecting.of(workload.namespace, workload.labels)
-        selecting += self._by_gateway.get((workload.namespace, workload.labels.get(_GATEWAY_LABEL, "")), ())
+        selecting += self._by_gateway.get((workload.namespace, workload.labels.get(GATEWAY_NAME, "")), ())
         return [[*order, *last] for order in orders for last in possible_sequences(selecting)]
 
     def concerned(self, telemetry: Resource) -> list[Workload]:
