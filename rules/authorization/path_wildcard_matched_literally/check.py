@@ -1,5 +1,6 @@
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 from meshlint.mesh.mesh import Mesh
 from meshlint.resource.resource import Resource, get
@@ -27,21 +28,34 @@ def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
     action = str(policy.get("spec", "action") or "ALLOW")
     for path, value in _values(policy):
         field = str(path[-2])
-        if _is_literal(value) and not (field.lower().endswith("paths") and _is_template(value, mesh)):
-            excepted = field.startswith("not")
-            template = _template(value, mesh) if field.lower().endswith("paths") else None
-            yield Problem(
-                policy.at(*path),
-                fix=[Put(policy.at(*path), template)] if template else (),
-                value=value,
-                meant=f"the requests that {field} is meant for",
-                consequence=CONSEQUENCES.get((action, excepted), OTHER[excepted]),
-            )
+        is_path = field.lower().endswith("paths")
+        works = not _is_literal(value) or (is_path and _is_template(value, mesh))
+        if works or _is_covered(value, policy.items(*path[:-1])):
+            continue
+        excepted = field.startswith("not")
+        template = _template(value, mesh) if is_path else None
+        yield Problem(
+            policy.at(*path),
+            fix=[Put(policy.at(*path), template)] if template else (),
+            value=value,
+            meant=f"the requests that {field} is meant for",
+            consequence=CONSEQUENCES.get((action, excepted), OTHER[excepted]),
+        )
 
 
 def _is_literal(value: str) -> bool:
     """A `*` works as the whole value, or once as the first or the last character."""
     return "*" in (value[1:] if value.startswith("*") else value[:-1])
+
+
+def _is_covered(value: str, values: Sequence[Any]) -> bool:
+    """Whether another value of the list takes all that this one is meant for: its text before or after the asterisks."""
+    head, tail = value.partition("*")[0], value.rpartition("*")[2]
+    return any(
+        head.startswith(other[:-1]) if other.endswith("*") else other.startswith("*") and tail.endswith(other[1:])
+        for other in values
+        if isinstance(other, str) and not _is_literal(other)
+    )
 
 
 def _is_template(value: str, mesh: Mesh) -> bool:
