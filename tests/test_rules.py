@@ -376,7 +376,14 @@ MESSAGES = [
         "destinations/destinationrule_policy_dropped_in_merge/examples/bad_three_policies.yaml:34",
         "DestinationRule ai-inference/llama-pool, DestinationRule ai-inference/llama-breaker and DestinationRule "
         "ai-inference/llama-locality describe the same host llama.ai-inference.svc.cluster.local, and Istio keeps the "
-        "trafficPolicy of only one, the oldest, as a whole; what the others say (connectionPool) never takes effect.",
+        "trafficPolicy of only one, the oldest, as a whole; what the others say (connectionPool or outlierDetection or "
+        "loadBalancer) never takes effect.",
+    ),
+    (
+        "destinations/destinationrule_policy_dropped_in_merge/examples/bad_empty_policy.yaml:18",
+        "DestinationRule ai-inference/llama-pool and DestinationRule ai-inference/llama describe the same host "
+        "llama.ai-inference.svc.cluster.local, and Istio keeps the trafficPolicy of only one, the oldest, as a whole; what "
+        "the others say (connectionPool) never takes effect.",
     ),
     (
         "egress/authorization_policy_does_not_restrict_egress/examples/bad_allow.yaml:13",

@@ -231,13 +231,32 @@ DROPPED = {
     ),
     "without ages the later by name, not certain": (
         plain("shop/b", POOL) + plain("shop/a", LB),
-        [("b", "spec.trafficPolicy", ("connectionPool", "outlierDetection"), ["a"], False)],
+        [("b", "spec.trafficPolicy", ("connectionPool", "outlierDetection", "loadBalancer"), ["a"], False)],
+    ),
+    "what both say alike is not lost": (
+        plain("shop/a", LB, created(1))
+        + plain("shop/b", "trafficPolicy: {loadBalancer: {simple: RANDOM}, tls: {mode: DISABLE}}", created(2)),
+        [("b", "spec.trafficPolicy", ("tls",), ["a"], True)],
+    ),
+    "the younger says less": (
+        plain("shop/a", POOL, created(1)) + plain("shop/b", "trafficPolicy: {}", created(2)),
+        [],
+    ),
+    "the younger says the same as the oldest": (
+        plain("shop/a", LB, created(1)) + plain("shop/b", POOL, created(2)) + plain("shop/c", LB, created(3)),
+        [("b", "spec.trafficPolicy", ("connectionPool", "outlierDetection"), ["a"], True)],
     ),
     "of three, two": (
         plain("shop/a", POOL) + plain("shop/b", LB) + plain("shop/c", "trafficPolicy: {tls: {mode: DISABLE}}"),
         [
-            ("b", "spec.trafficPolicy", ("loadBalancer",), ["a"], False),
-            ("c", "spec.trafficPolicy", ("tls",), ["a", "b"], False),
+            ("b", "spec.trafficPolicy", ("loadBalancer", "connectionPool", "outlierDetection"), ["a"], False),
+            (
+                "c",
+                "spec.trafficPolicy",
+                ("tls", "connectionPool", "outlierDetection", "loadBalancer"),
+                ["a", "b"],
+                False,
+            ),
         ],
     ),
     "a subset defined differently": (
@@ -270,6 +289,20 @@ DROPPED = {
 @pytest.mark.parametrize("text, expected", DROPPED.values(), ids=DROPPED)
 def test_dropped(text: str, expected: list[tuple[str, str, tuple[str, ...], list[str], bool]]) -> None:
     assert dropped(text) == expected
+
+
+@pytest.mark.parametrize("names", [("shop/a", "shop/b"), ("shop/b", "shop/a")])
+def test_an_empty_policy_hides_the_other_only_if_it_is_the_oldest(names: tuple[str, str]) -> None:
+    empty, full = names
+    text = plain(empty, "trafficPolicy: {}") + plain(full, LB)
+    (found,) = host_of(mesh_of(NAMESPACES + text), CART).dropped
+    assert (str(found.resource), found.lost) == (f"DestinationRule {full}", ("loadBalancer",))
+    assert (found.certain, found.inevitable) == (False, False)
+
+
+def test_of_two_policies_without_ages_one_is_lost_whichever_is_older() -> None:
+    (found,) = host_of(mesh_of(NAMESPACES + plain("shop/a", POOL) + plain("shop/b", LB)), CART).dropped
+    assert (found.certain, found.inevitable) == (False, True)
 
 
 def test_a_private_plain_rule_beside_one_with_a_selector_is_dropped() -> None:

@@ -229,13 +229,19 @@ class Shadow(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """A part of a DestinationRule that no client gets. `lost` names the blocks; `kept` are the rules that win or may win."""
+    """A part of a DestinationRule that some clients it is meant for, or all, do not get. `kept` are the rules that win or may win.
+
+    `lost` names the blocks; where only creation times decide (`certain` is False) also those that another order would lose.
+    `inevitable`: whichever order it is, something is lost. `everywhere`: no client gets it.
+    """
 
     resource: Resource
     path: Path
     lost: tuple[str, ...]
     kept: tuple[Resource, ...]
     certain: bool
+    inevitable: bool
+    everywhere: bool
     why: str
 
     @property

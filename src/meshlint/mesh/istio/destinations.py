@@ -19,6 +19,8 @@ from .meshconfig import MeshConfig
 from .order import creation, decided, one_of, possible_sequences, sequence
 from .visibility import Visibility
 
+_POLICY: Path = ("spec", "trafficPolicy")
+
 
 class Merged(NamedTuple):
     """What istiod makes of the DestinationRules of one namespace and host that it merges.
@@ -338,10 +340,8 @@ def blocks(rule: Resource) -> tuple[str, ...]:
 def _dropped_in_merge(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:
     found = []
     if _has_policy(earlier) and _has_policy(later):
-        kept, lost = earlier.get("spec", "trafficPolicy"), later.get("spec", "trafficPolicy")
-        if kept != lost:
-            why = "Istio keeps the trafficPolicy of only one, the oldest, as a whole"
-            found.append(Dropped(later, ("spec", "trafficPolicy"), blocks(later), (earlier,), certain, why))
+        why = "Istio keeps the trafficPolicy of only one, the oldest, as a whole"
+        found += _one_lost(later, earlier, _changed(later, earlier), _changed(earlier, later), certain, why)
     defined = {name: (rule, index) for name, rule, index in _subsets(earlier)}
     for name, rule, index in _subsets(later):
         if name in defined and defined[name][0].get("spec", "subsets", defined[name][1]) != rule.get(
@@ -349,45 +349,74 @@ def _dropped_in_merge(earlier: Resource, later: Resource, certain: bool) -> list
         ):
             path: Path = ("spec", "subsets", index, "name")
             why = "Istio keeps only the oldest subset of a name"
-            found.append(Dropped(later, path, (f"subset {name}",), (earlier,), certain, why))
+            found.append(Dropped(later, path, (f"subset {name}",), (earlier,), certain, True, True, why))
     return found
+
+
+def _changed(rule: Resource, other: Resource) -> tuple[str, ...]:
+    """The blocks of a trafficPolicy that the other one does not have alike."""
+    return tuple(name for name in blocks(rule) if rule.get(*_POLICY, name) != other.get(*_POLICY, name))
 
 
 def _hidden(loser: Resource, winner: Resource, certain: bool) -> list[Dropped]:
     why = "Istio does not merge rules with a different exportTo (unset is not '*'): a client gets only the newest"
-    return _lost(loser, winner, certain, why)
+    return _one_lost(loser, winner, _says(loser), _says(winner), certain, why)
 
 
-def _lost(loser: Resource, winner: Resource, certain: bool, why: str) -> list[Dropped]:
-    """All that a rule says, at its trafficPolicy or else at its subsets."""
-    lost = (*blocks(loser), *(f"subset {name}" for name, _, _ in _subsets(loser)))
-    path: Path = ("spec", "trafficPolicy") if _has_policy(loser) else ("spec", "subsets")
-    return [Dropped(loser, path, lost, (winner,), certain, why)] if lost else []
+def _one_lost(
+    loser: Resource, winner: Resource, lost: tuple[str, ...], spared: tuple[str, ...], certain: bool, why: str
+) -> list[Dropped]:
+    """What one of two rules loses; where only creation times decide, the winner may lose what it says instead."""
+    if certain:
+        return [Dropped(loser, _place(loser), lost, (winner,), True, True, True, why)]
+    if not lost:
+        loser, winner = winner, loser
+    either = tuple(dict.fromkeys((*lost, *spared)))
+    inevitable = bool(lost and spared)
+    return [Dropped(loser, _place(loser), either, (winner,), False, inevitable, True, why)]
+
+
+def _says(rule: Resource) -> tuple[str, ...]:
+    """All that a rule says: the blocks of its trafficPolicy, and its subsets."""
+    return (*blocks(rule), *(f"subset {name}" for name, _, _ in _subsets(rule)))
+
+
+def _place(rule: Resource) -> Path:
+    return _POLICY if _has_policy(rule) else ("spec", "subsets")
 
 
 def _narrowed(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:
     """A wider rule is not kept by itself, unless the narrower one is private to its namespace (run: see FINDINGS §1)."""
-    if not _widens(earlier, later) or _written(earlier) == {"."}:
+    if not _widens(earlier, later) or _written(earlier) == {"."} or not _says(later):
         return []
     why = "Istio merges the wider one into the narrower and keeps it nowhere else: namespaces that only it names get neither"
-    return _lost(later, earlier, certain, why)
+    return [Dropped(later, _place(later), _says(later), (earlier,), certain, certain, False, why)]
 
 
 def _swallowed(plain: Sequence[Resource], selecting: Resource) -> list[Dropped]:
     """A private rule for everybody is merged into one for some workloads, and is lost for the others."""
     why = "Istio merges a private rule into one that has a workloadSelector: workloads that it does not select get neither"
-    private = [rule for rule in plain if _written(rule) == {"."}]
-    return [dropped for rule in private for dropped in _lost(rule, selecting, True, why)]
+    private = [rule for rule in plain if _written(rule) == {"."} and _says(rule)]
+    return [Dropped(rule, _place(rule), _says(rule), (selecting,), True, True, False, why) for rule in private]
 
 
 def _united(found: list[Dropped]) -> list[Dropped]:
-    """One entry per place; `kept` lists every rule it loses to."""
+    """One entry per place where something is lost; `kept` lists every rule it loses to, or may."""
     by_place: dict[tuple[int, Path], Dropped] = {}
     for entry in found:
         place = (id(entry.resource), entry.path)
-        known = by_place.get(place)
-        by_place[place] = known._replace(kept=(*known.kept, *entry.kept)) if known else entry
-    return list(by_place.values())
+        by_place[place] = _together(by_place[place], entry) if place in by_place else entry
+    return [entry for entry in by_place.values() if entry.lost]
+
+
+def _together(one: Dropped, other: Dropped) -> Dropped:
+    """What is lost to two rules: to the first of them, where it is certain which that is."""
+    return one._replace(
+        lost=one.lost if one.certain else tuple(dict.fromkeys((*one.lost, *other.lost))),
+        kept=(*one.kept, *other.kept),
+        inevitable=one.inevitable or other.inevitable,
+        everywhere=one.everywhere or other.everywhere,
+    )
 
 
 def most_specific(host: str, candidates: Mapping[str, Any]) -> str | None:
@@ -413,7 +442,7 @@ def _selector(rule: Resource) -> tuple[tuple[str, str], ...]:
 
 
 def _has_policy(rule: Resource) -> bool:
-    return isinstance(rule.get("spec", "trafficPolicy"), dict)
+    return isinstance(rule.get(*_POLICY), dict)
 
 
 def _subsets(rule: Resource) -> tuple[tuple[str, Resource, int], ...]:
