@@ -392,9 +392,15 @@ MESSAGES = [
         "Host api.openai.com.",
     ),
     (
-        "egress/authorization_policy_does_not_restrict_egress/examples/bad_deny.yaml:15",
+        "egress/authorization_policy_does_not_restrict_egress/examples/bad_deny.yaml:16",
         "AuthorizationPolicy agents/no-exfiltration does not limit outgoing calls: it judges requests that arrive at the "
         "workloads of namespace agents by their Host header, so calls to these hosts go out as before.",
+    ),
+    (
+        "egress/authorization_policy_does_not_restrict_egress/examples/bad_beside_other_rules.yaml:31",
+        "AuthorizationPolicy agents/providers does not limit outgoing calls: it judges requests that arrive at "
+        "agents/planner by their Host header, so it refuses what no other rule allows and admits the callers it names that "
+        "send Host api.openai.com.",
     ),
     (
         "egress/egress_unrestricted/examples/bad_default_with_intent.yaml:16",

@@ -145,6 +145,10 @@ spec:
         - operation:
             hosts: [api.example.com] # <-
 """
+NAMES = """---
+Gateway edge/in
+spec: {selector: {istio: ingressgateway}, servers: [{hosts: [example.org], port: {number: 80}}]}
+"""
 INTENTS = {
     "none": ("", []),
     "a ServiceEntry": (ENTRY, ["api.example.com"]),
@@ -164,13 +168,22 @@ INTENTS = {
         ENTRY.replace("shop/api", "egress/api").replace("  ports", "  exportTo: [bank]\n  ports").replace(" # <-", ""),
         [],
     ),
-    "an AuthorizationPolicy": (POLICY, ["api.example.com"]),
+    "an AuthorizationPolicy": (NAMES + POLICY, ["api.example.com"]),
+    "an AuthorizationPolicy, where its host may be one that gateways serve": (POLICY.replace(" # <-", ""), []),
+    "an AuthorizationPolicy, where gateways serve every host": (
+        NAMES.replace("example.org", "'*'") + POLICY.replace(" # <-", ""),
+        [],
+    ),
+    "an AuthorizationPolicy for a provider of models": (
+        POLICY.replace("api.example.com", "api.openai.com"),
+        ["api.openai.com"],
+    ),
     "an AuthorizationPolicy for a host of the cluster, too": (
         POLICY.replace("[api.example.com] # <-", "[api.example.com, cart.shop.svc.cluster.local]"),
         [],
     ),
     "an AuthorizationPolicy, one rule of which does": (
-        POLICY + "    - to: [{operation: {hosts: [cart.shop.svc.cluster.local]}}]\n",
+        NAMES + POLICY + "    - to: [{operation: {hosts: [cart.shop.svc.cluster.local]}}]\n",
         ["api.example.com"],
     ),
     "an AuthorizationPolicy about paths, too": (

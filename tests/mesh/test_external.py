@@ -8,7 +8,7 @@ from meshlint.mesh.effective import Basis
 
 from .conftest import line_of, marked, mesh_of
 
-DEFAULT, DECLARED = Basis.DEFAULT, Basis.DECLARED
+DEFAULT, DECLARED, ASSUMED = Basis.DEFAULT, Basis.DECLARED, Basis.ASSUMED
 ENTRY = """
 ServiceEntry shop/api
 spec:
@@ -113,6 +113,15 @@ def test_endpoints_inside_the_mesh(location: str, host: str, inside: bool) -> No
     assert mesh.external.is_inside(host) is inside
 
 
+def test_what_a_serviceentry_declares_under_a_name_of_the_cluster_is_outside_the_mesh_unless_it_says_otherwise() -> (
+    None
+):
+    name = "cart.shop.svc.cluster.local"
+    entry = ENTRY.replace("api.example.com # <-", name)
+    assert mesh_of(entry).external.is_inside(name) is False
+    assert mesh_of(entry.replace("  ports", "  location: MESH_INTERNAL\n  ports")).external.is_inside(name) is True
+
+
 ROUTE = "VirtualService shop/r\nspec:\n  hosts: [cart]\n  http:\n    - %s: %s\n---\n"
 OPENED: dict[str, tuple[str, list[tuple[str, Basis]]]] = {
     "a ServiceEntry": (ENTRY, [("api.example.com", DECLARED)]),
@@ -145,6 +154,11 @@ OPENED: dict[str, tuple[str, list[tuple[str, Basis]]]] = {
     ),
     "a mirror": (ROUTE % ("mirror", "{host: a.org} # <-"), [("a.org", DEFAULT)]),
     "mirrors": (ROUTE % ("mirrors", "[{destination: {host: a.org}}] # <-"), [("a.org", DEFAULT)]),
+    "a destination that a Gateway serves": (
+        ROUTE % ("route", "[{destination: {host: api.example.com}}]")
+        + "Gateway edge/g\nspec: {selector: {}, servers: [{hosts: ['*.example.com'], port: {number: 80}}]}",
+        [],
+    ),
     "an authority": (ROUTE % ("rewrite", "{authority: 'a.org:443'} # <-"), [("a.org", DEFAULT)]),
     "tls": (
         "VirtualService shop/r\nspec:\n  hosts: [a.org]\n  tls:\n    - route: [{destination: {host: a.org}}] # <-\n",
@@ -159,3 +173,33 @@ def test_opened(text: str, expected: list[tuple[str, Basis]]) -> None:
     found = mesh.external.opened(mesh.inventory.resources[0])
     assert [(named.host, named.external.basis) for named in found] == expected
     assert [line for named in found for line in line_of(named.location)] == marked(text)
+
+
+def test_a_destination_that_nothing_of_the_whole_mesh_declares_leads_nowhere() -> None:
+    mesh = mesh_of(ROUTE % ("route", "[{destination: {host: a.org}}]"), world="closed")
+    assert mesh.external.opened(mesh.inventory.resources[0]) == []
+
+
+POLICY = "AuthorizationPolicy shop/p\nspec: {rules: [{to: [{operation: {hosts: [%s]}}]}]}\n---\n"
+GATEWAYS = "Gateway edge/g\nspec: {selector: {}, servers: [{hosts: ['%s'], port: {number: 80}}]}\n---\n"
+OUTWARD = {
+    "nothing tells which names are served": (POLICY % "a.org", "open", [ASSUMED]),
+    "every name is served": (GATEWAYS % "*" + POLICY % "a.org", "open", [ASSUMED]),
+    "other names are served": (GATEWAYS % "*.example.com" + POLICY % "a.org", "open", [DEFAULT]),
+    "an Ingress serves another name": (
+        "Ingress edge/i\nspec: {rules: [{host: b.org}]}\n---\n" + POLICY % "a.org",
+        "open",
+        [DEFAULT],
+    ),
+    "nothing serves names in the whole mesh": (POLICY % "a.org", "closed", [DEFAULT]),
+    "a provider of models": (POLICY % "api.openai.com", "open", [DEFAULT]),
+    "beside a provider of models": (POLICY % "a.org, api.openai.com", "open", [DEFAULT, DEFAULT]),
+    "beside a host of a ServiceEntry": (POLICY % "a.org, api.example.com" + ENTRY, "open", [DEFAULT, DECLARED]),
+}
+
+
+@pytest.mark.parametrize("text, world, expected", OUTWARD.values(), ids=OUTWARD)
+def test_a_host_of_a_policy_may_be_the_name_of_the_workloads(text: str, world: str, expected: list[Basis]) -> None:
+    mesh = mesh_of(text, world=world)
+    (policy,) = [r for r in mesh.inventory.resources if r.kind == "AuthorizationPolicy"]
+    assert [[named.external.basis for named in rule] for rule in mesh.external.outward(policy)] == [expected]

@@ -31,7 +31,7 @@ def _by_default(port: Port, mode: Effective[MtlsMode], mesh: Mesh) -> Problem:
     """Nothing in the input decides; that is worth showing only where the input has mTLS policies at all."""
     certain = mesh.peer_authentications.all or mesh.settings.closed
     return Problem(
-        mesh.place_of(port.workload.namespace),
+        mesh.place_of(port.workload.namespace, port.workload),
         rests_on=[mode, port.workload.in_mesh],
         confidence=None if certain else Confidence.LOW,
         missing="the PeerAuthentications of the root namespace",

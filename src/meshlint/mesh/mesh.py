@@ -336,9 +336,9 @@ class Mesh:
             return [w for w in self.workloads.all if matches(selector, w.labels)]
         return self.workloads.selected(policy.namespace, selector)
 
-    def place_of(self, namespace: str) -> Location:
-        """Where a namespace of the input is declared, failing that first named."""
-        return place_of(namespace, self.inventory)
+    def place_of(self, namespace: str, *workloads: Workload) -> Location:
+        """Where a namespace of the input is declared, failing that where the first of its workloads or anything else names it."""
+        return place_of(namespace, self.inventory, workloads)
 
     def _route(self, rule: http.Rule, protocols: generation.Protocols) -> Route:
         targets = http.destinations(rule, self.domain)

@@ -8,11 +8,12 @@ from typing import NamedTuple
 
 from ...config import Settings
 from ...resource.inventory import Inventory
-from ...resource.kinds import ISTIO_GATEWAY, SERVICE_ENTRY
+from ...resource.kinds import GATEWAY, INGRESS, ISTIO_GATEWAY, SERVICE_ENTRY
 from ...resource.match import host_matches, resolve, split_service_host
 from ...resource.resource import Resource, each, get
 from ...source.document import Location, Path
 from ..effective import Basis, Effective, Reason
+from ..model_providers import is_provider
 from ..subjects import DataPlane, Declared, Route
 from ..workloads import Workloads
 from .entries import Names, ServiceEntries, hosts_of, is_external, is_local
@@ -48,7 +49,9 @@ class ExternalHosts:
             for host in route.hosts:
                 self._routes[host].append(route)
         self._routed = Names(name for name in self._routes if name != "*")
-        self._listeners = Names(_listeners(inventory))
+        served = set(_names_served(inventory))
+        self._listeners = Names(served - {"*"})
+        self._tells_names = (settings.closed or served) and "*" not in served
 
     def of(self, host: str) -> Effective[bool]:
         """Whether a host, or all that a pattern such as `*.example.com` covers, is outside the mesh.
@@ -76,8 +79,8 @@ class ExternalHosts:
         return Effective(True, (Reason(f"nothing in the input serves {host}", None, Basis.DEFAULT),))
 
     def is_inside(self, host: str) -> bool:
-        """Whether the endpoints of a host are in the mesh, as those of a ServiceEntry that says MESH_INTERNAL are."""
-        return not self.of(host).value
+        """Whether the endpoints of a host are in the mesh: those of a Service, or of a ServiceEntry that says MESH_INTERNAL."""
+        return not (self.of(host).value or any(declared.host == host for declared in self.entries(host)))
 
     def entries(self, host: str) -> list[Declared]:
         """Where ServiceEntries declare a host outside the mesh, failing that a pattern of it or a host that it covers."""
@@ -87,7 +90,8 @@ class ExternalHosts:
     def outward(self, policy: Resource) -> list[tuple[Named, ...]]:
         """The hosts of each rule of an AuthorizationPolicy whose every operation names hosts, all of them outside the mesh.
 
-        Such a rule looks as if it said what may be called.
+        Such a rule looks as if it said what may be called. So does one that names what callers outside call the selected pods,
+        where the input does not tell which names gateways serve and no host of the rule is known.
         """
         rules = [self._outward(policy, index) for index in range(len(policy.items("spec", "rules")))]
         return [hosts for hosts in rules if hosts]
@@ -104,7 +108,14 @@ class ExternalHosts:
                     return ()
                 where = policy.at("spec", "rules", rule, "to", index, "operation", "hosts", position)
                 found.append(Named(host, where, external))
-        return tuple(found)
+        if self._tells_names or any(_is_sure(named) for named in found):
+            return tuple(found)
+        return tuple(self._weakened(named) for named in found)
+
+    def _weakened(self, named: Named) -> Named:
+        text = f"{named.host} may be the name by which callers outside know the workloads"
+        because = (*named.external.because, Reason(text, None, Basis.ASSUMED))
+        return named._replace(external=named.external._replace(because=because))
 
     def opened(self, resource: Resource) -> list[Named]:
         """The hosts outside the mesh that a ServiceEntry declares or the routes of a VirtualService send requests to."""
@@ -125,10 +136,13 @@ class ExternalHosts:
         return [Named(host, where, Effective(True, (reason,))) for host, where in hosts]
 
     def _of_target(self, host: str) -> Effective[bool] | None:
-        """That requests sent to a destination leave the mesh; who serves callers of its name does not matter then."""
+        """That requests sent to a destination leave the mesh. One that no ServiceEntry declares does not exist: it may be
+        declared in another input, which is not likely for a name that a Gateway serves."""
         if "." not in host or self._is_of_the_cluster(host):
             return None
         declared = self._entries.meeting(host)
+        if not declared and (self._settings.closed or self._listeners.meeting(host)):
+            return None
         if not declared:
             text = f"no ServiceEntry of the input declares {host} inside the mesh"
             return Effective(True, (Reason(text, None, Basis.DEFAULT),))
@@ -159,6 +173,11 @@ class ExternalHosts:
         return "egress" not in service[0]
 
 
+def _is_sure(named: Named) -> bool:
+    """Whether a host is known to be outside the mesh, by what the input says or by its name."""
+    return named.external.basis is Basis.DECLARED or is_provider(named.host.lower().partition(":")[0])
+
+
 def _targets(virtual_service: Resource) -> Iterator[tuple[str, Location]]:
     """The hosts that the rules of a VirtualService name as destinations, mirrors included, or as a new authority."""
     for section in ("http", "tls", "tcp"):
@@ -171,11 +190,12 @@ def _targets(virtual_service: Resource) -> Iterator[tuple[str, Location]]:
                     yield host.partition(":")[0], virtual_service.at("spec", section, index, *path)
 
 
-def _listeners(inventory: Inventory) -> Iterator[str]:
-    """Hosts of Gateway servers, without those that take every host."""
+def _names_served(inventory: Inventory) -> Iterator[str]:
+    """The hosts of Gateways of both kinds and of Ingresses; `*` where one takes every host."""
     for gateway in inventory.all(ISTIO_GATEWAY):
         for server in gateway.items("spec", "servers"):
-            for host in each(server, "hosts"):
-                name = str(host).rpartition("/")[2]
-                if name != "*":
-                    yield name
+            yield from (str(host).rpartition("/")[2] for host in each(server, "hosts"))
+    for gateway in inventory.all(GATEWAY):
+        yield from (str(get(listener, "hostname") or "*") for listener in gateway.items("spec", "listeners"))
+    for ingress in inventory.all(INGRESS):
+        yield from (str(get(rule, "host") or "*") for rule in ingress.items("spec", "rules"))

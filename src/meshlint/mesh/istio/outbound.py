@@ -106,6 +106,7 @@ class Outbound:
 
     def _egress(self, namespace: str, sidecars: list[Resource], workloads: tuple[Workload, ...]) -> Egress:
         intent = self._intents.get(namespace, [])
+        internal = tuple(w for w in workloads if self._exposure.internal(w).value)
         return Egress(
             namespace,
             workloads,
@@ -114,9 +115,9 @@ class Outbound:
             _membership(namespace, workloads),
             tuple(reason for reason, _ in intent),
             tuple(dict.fromkeys(host for _, hosts in intent for host in hosts)),
-            tuple(w for w in workloads if self._exposure.internal(w).value),
+            internal,
             self._limited(namespace, workloads),
-            place_of(namespace, self._inventory),
+            place_of(namespace, self._inventory, internal or workloads),
         )
 
     def _intents_by_namespace(self) -> dict[str, list[tuple[Reason, tuple[str, ...]]]]:
@@ -129,7 +130,7 @@ class Outbound:
                     found[namespace].append((reason, tuple(host for host, _ in hosts)))
         for policy in self._inventory.all(AUTHORIZATION_POLICY):
             outward = [named for rule in self._external.outward(policy) for named in rule]
-            if outward:
+            if any(named.external.basis is not Basis.ASSUMED for named in outward):
                 is_limit = policy.get("spec", "action") in (None, "ALLOW")
                 names = tuple(named.host for named in outward) if is_limit else ()
                 reason = Reason(f"{policy} names hosts outside the mesh", outward[0].location)
@@ -163,10 +164,13 @@ class Outbound:
         return limits[0] if all(limits) else None
 
 
-def place_of(namespace: str, inventory: Inventory) -> Location:
-    """The Namespace object of a namespace of the input, failing that the first place that names it."""
+def place_of(namespace: str, inventory: Inventory, workloads: Sequence[Workload] = ()) -> Location:
+    """The Namespace object of a namespace of the input, failing that the first of some workloads, or the first that names it."""
     known = inventory.find(NAMESPACE, "", namespace)
-    return known.at("metadata", "name") if known else inventory.first_in(namespace).at("metadata", "namespace")
+    if known:
+        return known.at("metadata", "name")
+    first = workloads[0].resource if workloads else inventory.first_in(namespace)
+    return first.at("metadata", "namespace")
 
 
 def _calls_through_a_proxy(workload: Workload) -> bool:

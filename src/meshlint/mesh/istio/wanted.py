@@ -13,6 +13,7 @@ from ...resource.resource import Resource, each, get, required
 from ...resource.words import arguments, variables
 from ...source.document import Location, Path
 from ..effective import Effective
+from ..model_providers import is_provider
 from ..subjects import Declared, WantedHost, Workload
 from ..workloads import Workloads
 from .entries import ServiceEntries
@@ -20,17 +21,6 @@ from .external import ExternalHosts
 from .meshconfig import MeshConfig
 from .visibility import sidecar_selector
 
-PROVIDERS = (
-    *("api.openai.com", "*.openai.azure.com", "*.services.ai.azure.com", "*.inference.ai.azure.com"),
-    *("api.anthropic.com", "api.mistral.ai", "api.cohere.com", "api.cohere.ai", "api.groq.com", "api.together.xyz"),
-    *("api.together.ai", "api.fireworks.ai", "api.deepseek.com", "api.perplexity.ai", "api.x.ai", "api.ai21.com"),
-    *("api.replicate.com", "openrouter.ai", "api.voyageai.com", "api.jina.ai", "integrate.api.nvidia.com"),
-    *("generativelanguage.googleapis.com", "aiplatform.googleapis.com", "dashscope.aliyuncs.com"),
-)
-"""Hosts at which providers of models are called. Hubs, from which models are downloaded, are none."""
-
-_SUFFIXES = ("-aiplatform.googleapis.com",)
-_BEDROCK = re.compile(r"bedrock(-agent)?-runtime\.[a-z0-9-]+\.amazonaws\.com")
 _HOST = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)+")
 _FETCHED = re.compile(r"https?://([^/:?#]+)", re.IGNORECASE)
 
@@ -151,8 +141,4 @@ def _providers(workload: Workload) -> Iterator[tuple[str, Path]]:
     for path, container in workload.pod.containers() if workload.pod else ():
         if container.get("name") != "istio-proxy":
             for word in (*arguments(container, path), *variables(container, path)):
-                yield from ((host, word.path) for host in _HOST.findall(word.value.lower()) if _is_provider(host))
-
-
-def _is_provider(host: str) -> bool:
-    return any(subset_of(host, p) for p in PROVIDERS) or host.endswith(_SUFFIXES) or bool(_BEDROCK.fullmatch(host))
+                yield from ((host, word.path) for host in _HOST.findall(word.value.lower()) if is_provider(host))
