@@ -405,7 +405,7 @@ MESSAGES = [
     (
         "egress/egress_unrestricted/examples/bad_default_with_intent.yaml:16",
         "Workloads in agents can call any host on the internet: the outbound policy is ALLOW_ANY (Istio's default, which "
-        "nothing in the input changes), so the approved hosts (api.openai.com, api.anthropic.com) are a list, not a limit.",
+        "nothing in the input changes), so the approved hosts (api.openai.com and api.anthropic.com) are a list, not a limit.",
     ),
     (
         "egress/egress_unrestricted/examples/bad_mesh_settings.yaml:11",

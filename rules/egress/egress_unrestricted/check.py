@@ -9,7 +9,7 @@ from meshlint.rule.rule import Problem
 from meshlint.source.change import Put
 
 SHOWN = 6
-"""How many approved hosts, and places that show them, a finding names."""
+"""How many places that show approved hosts a finding names."""
 
 
 def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -28,7 +28,9 @@ def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Pr
         namespaces=egress.namespace,
         mode=posture.value,
         reason=posture.because[-1].text if decided else "Istio's default, which nothing in the input changes",
-        intent=_approved(egress, mesh),
+        intent=", so the approved hosts (" if egress.hosts else "",
+        hosts=egress.hosts,
+        futility=") are a list, not a limit" if egress.hosts else "",
     )
 
 
@@ -38,10 +40,3 @@ def _concern(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterable
         return ()
     grounds = [(mesh.exposure.internal(workload), workload.in_mesh) for workload in egress.internal]
     return max(grounds, key=lambda pair: min(ground.basis.confidence for ground in pair))
-
-
-def _approved(egress: Egress, mesh: Mesh) -> str:
-    """The approved hosts of every namespace for which the same place decides: they are told in one finding."""
-    hosts = mesh.approved_hosts(egress.posture.origin)
-    more = f" and {len(hosts) - SHOWN} more" if len(hosts) > SHOWN else ""
-    return f", so the approved hosts ({', '.join(hosts[:SHOWN])}{more}) are a list, not a limit" if hosts else ""

@@ -318,17 +318,6 @@ class Mesh:
         sees = self.service_entries.sees
         return [ns for ns in self._outbound.proxied if any(sees(ns, declared) for declared in seen)]
 
-    def approved_hosts(self, decided: Location | None) -> Sequence[str]:
-        """The hosts that somebody approved in the namespaces whose posture is decided at a place, each once."""
-        return self._approved_hosts.get(decided, ())
-
-    @cached_property
-    def _approved_hosts(self) -> Mapping[Location | None, Sequence[str]]:
-        found: dict[Location | None, dict[str, None]] = {}
-        for egress in self.egress:
-            found.setdefault(egress.posture.origin, {}).update(dict.fromkeys(egress.hosts))
-        return {origin: tuple(hosts) for origin, hosts in found.items()}
-
     def selected(self, policy: Resource) -> list[Workload]:
         """The workloads a policy's selector takes: of its namespace, or of the whole mesh in the root namespace."""
         selector = required(policy.get("spec", "selector", "matchLabels"))
