@@ -36,6 +36,17 @@ NAMED = {
         [],
     ),
     "the API server": ("DestinationRule ml/a\nspec: {host: kubernetes.default.svc.cluster.local}\n", []),
+    "istiod": ("DestinationRule ml/a\nspec: {host: istiod.istio-system.svc.cluster.local}\n", []),
+    "istiod of a revision": ("DestinationRule istio-system/a\nspec: {host: istiod-canary}\n", []),
+    "an istiod elsewhere": ("DestinationRule ml/a\nspec: {host: istiod}\n", [("ml", "", "istiod")]),
+    "a host that a ServiceEntry declares": (
+        "DestinationRule ml/a\nspec: {host: llama}\n---\nServiceEntry ml/b\nspec: {hosts: [llama.ml.svc.cluster.local]}\n",
+        [],
+    ),
+    "a host that no ServiceEntry declares": (
+        "DestinationRule ml/a\nspec: {host: llama}\n---\nServiceEntry ml/b\nspec: {hosts: [tei.ml.svc.cluster.local]}\n",
+        [("ml", "", "llama")],
+    ),
     "a Service of the namespace": ("DestinationRule ml/a\nspec: {host: llama}\n---\nService ml/other\nspec: {}\n", []),
     "a pod of the namespace": (
         f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n---\nPod ml/other\nspec: {{containers: []}}\n",

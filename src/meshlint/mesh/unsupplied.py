@@ -13,6 +13,7 @@ from ..resource.kinds import (
     PROXY_CONFIG,
     REQUEST_AUTHENTICATION,
     SERVICE,
+    SERVICE_ENTRY,
     SIDECAR,
     TELEMETRY,
     VIRTUAL_SERVICE,
@@ -22,6 +23,7 @@ from ..resource.kinds import (
 from ..resource.match import resolve, split_service_host
 from ..resource.resource import Resource, required
 from ..source.document import Location, Path
+from .istio.entries import hosts_of
 from .istio.injection import GATEWAY_NAME
 from .istio.routes import Rule, destinations
 
@@ -39,7 +41,8 @@ _NAMESPACE = re.compile(r"[a-z0-9-]+|\(unset\)")
 """What a namespace may be called; other tools put in what stands there otherwise, as `dex_namespace`."""
 
 _API_SERVER = ("kubernetes", "default")
-"""The one Service that nobody declares (name, namespace)."""
+_CONTROL_PLANE = re.compile(r"istiod(-.+)?")
+"""The Services that nobody declares: that of the API server (name, namespace), and istiod's in the root namespace."""
 
 
 class Unsupplied(NamedTuple):
@@ -59,18 +62,26 @@ def unsupplied(inventory: Inventory, rules: tuple[Rule, ...], root_namespace: st
     by_root: dict[int, list[Rule]] = {}
     for rule in rules:
         by_root.setdefault(id(rule.root), []).append(rule)
+    declared = {host for entry in inventory.all(SERVICE_ENTRY) for host, _ in hosts_of(entry)}
     found = []
     for resource in inventory.resources:
         for named in (*_selected(resource, root_namespace), *_hosts(resource, by_root.get(id(resource), []), domain)):
-            if not _is_supplied(named, inventory):
+            is_known = f"{named.host}.{named.namespace}.svc.{domain}" in declared or _is_installed(
+                named, root_namespace
+            )
+            if not is_known and not _is_supplied(named, inventory):
                 found.append(named)
     return found
 
 
+def _is_installed(named: Unsupplied, root_namespace: str) -> bool:
+    """Whether it is a Service that comes with Kubernetes or with Istio."""
+    is_istiod = named.namespace == root_namespace and _CONTROL_PLANE.fullmatch(named.host)
+    return bool(is_istiod or (named.host, named.namespace) == _API_SERVER)
+
+
 def _is_supplied(named: Unsupplied, inventory: Inventory) -> bool:
-    """Whether anything of the namespace is there, or the API server or a Gateway stands for what is named."""
-    if (named.host, named.namespace) == _API_SERVER:
-        return True
+    """Whether anything of the namespace is there, or a Gateway stands for what is named."""
     gateway = named.labels.removeprefix(f"{GATEWAY_NAME}=")
     made = gateway != named.labels and inventory.find(GATEWAY, named.namespace, gateway)
     return bool(made or inventory.pods_in(named.namespace) or inventory.in_namespace(SERVICE, named.namespace))
