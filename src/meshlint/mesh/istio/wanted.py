@@ -16,7 +16,7 @@ from ..effective import Effective
 from ..model_providers import is_provider
 from ..subjects import Declared, WantedHost, Workload
 from ..workloads import Workloads
-from .entries import ServiceEntries
+from .entries import ServiceEntries, is_external, is_local
 from .external import ExternalHosts
 from .meshconfig import MeshConfig
 from .visibility import sidecar_selector
@@ -61,8 +61,12 @@ class WantedHosts:
             yield from self._of_workload(workload)
 
     def _approved(self) -> Iterator[WantedHost]:
-        """The setting means whoever calls: one namespace that sees a ServiceEntry is enough."""
+        """The setting means whoever calls: one namespace that sees a ServiceEntry is enough. Where nothing has a proxy, and no
+        ServiceEntry is for hosts outside, nobody's calls are meant.
+        """
         place = self._settings.places.get("approved-egress-hosts")
+        if not self._clients and all(is_local(entry) or not is_external(entry) for entry in self._entries.all):
+            return
         for index, host in enumerate(self._settings.approved_egress_hosts if place else ()):
             found = [d for client in self._clients for d in self._entries.covering(host, client)]
             if not self._clients:
