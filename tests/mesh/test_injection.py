@@ -42,6 +42,7 @@ CANARY = "{labels: {istio.io/rev: canary}}"
 AMBIENT = "{labels: {istio.io/dataplane-mode: ambient}}"
 IN, OUT = 'sidecar.istio.io/inject: "true"', 'sidecar.istio.io/inject: "false"'
 PROXY = "containers: [{name: istio-proxy, image: proxyv2, args: [proxy, sidecar]}]"
+WAYPOINT = "containers: [{name: istio-proxy, image: proxyv2, args: [proxy, waypoint]}]"
 ROUTER = "containers: [{name: istio-proxy, image: proxyv2, args: [proxy, router]}]"
 
 PLANES = {
@@ -96,6 +97,11 @@ PLANES = {
         DECLARED,
     ),
     "gateway by its label": (pod(labels="istio: ingressgateway", mark="labels"), "gateway", DECLARED),
+    "gateway by its label, the proxy written": (
+        pod(labels="gateway.networking.k8s.io/gateway-name: waypoint", spec=WAYPOINT, mark="labels"),
+        "gateway",
+        DECLARED,
+    ),
     "gateway of the Gateway API": (
         pod(labels="gateway.networking.k8s.io/gateway-name: edge", mark="labels"),
         "gateway",

@@ -110,6 +110,19 @@ MEMBERS = {
         False,
         DEFAULT,
     ),
+    "a DestinationRule with TLS that is not the mesh's, for one port": (
+        POD
+        + SERVICE
+        + "---\nDestinationRule shop/a\n"
+        + "spec: {host: cart, trafficPolicy: {portLevelSettings: [{port: {number: 80}, tls: {mode: SIMPLE}}]}}\n",
+        False,
+        DEFAULT,
+    ),
+    "a DestinationRule that pins the mesh's TLS": (
+        POD + SERVICE + "---\nDestinationRule shop/a\nspec: {host: cart, trafficPolicy: {tls: {mode: ISTIO_MUTUAL}}}\n",
+        True,
+        SUPPORTED,
+    ),
     "a DestinationRule with TLS for a host outside, which its own clients encrypt for": (
         POD + "---\nDestinationRule shop/a\nspec: {host: x.io, trafficPolicy: {tls: {mode: SIMPLE}}}\n",
         True,
@@ -171,10 +184,13 @@ def test_what_is_implied_is_assumed_to_have_a_sidecar() -> None:
     assert_decides(workload.in_mesh, text)
 
 
-@pytest.mark.parametrize("label", ["istio: ingressgateway", "gateway.networking.k8s.io/gateway-name: edge"])
+@pytest.mark.parametrize(
+    "label", ["istio: ingressgateway", "app: istio-ingressgateway", "gateway.networking.k8s.io/gateway-name: edge"]
+)
 def test_what_the_labels_of_a_gateway_imply_is_a_gateway(label: str) -> None:
-    text = f"AuthorizationPolicy shop/p\nspec: {{selector: {{matchLabels: {{app: cart, {label}}}}}}}\n"
-    assert workload_of(mesh_of(text), "shop/cart").data_plane.value is DataPlane.GATEWAY
+    text = f"AuthorizationPolicy shop/p\nspec: {{selector: {{matchLabels: {{name: cart, {label}}}}}}}\n"
+    (workload,) = mesh_of(text).workloads.implied
+    assert workload.data_plane.value is DataPlane.GATEWAY
 
 
 def test_nothing_is_implied_where_the_input_is_the_whole_mesh() -> None:

@@ -17,10 +17,10 @@ from ..resource.kinds import (
     WASM_PLUGIN,
 )
 from ..resource.match import Selecting, resolve, split_service_host
-from ..resource.resource import Resource, required
+from ..resource.resource import Resource, get, required
 from ..resource.workload import PodTemplate
 from .effective import Basis, Effective, Reason
-from .istio.injection import gateway_label
+from .istio.injection import selects_gateway
 from .istio.meshconfig import MeshConfig
 from .istio.routes import Rule, destinations, is_bound_to_mesh
 from .subjects import DataPlane
@@ -80,12 +80,13 @@ class Membership:
         if policy.group_kind == DESTINATION_RULE:
             return not self._leads_out_of_the_mesh(policy)
         targeted = policy.get("spec", "targetRef") or policy.get("spec", "targetRefs")
-        return not targeted and not gateway_label(_selector(policy))
+        return not targeted and not selects_gateway(_selector(policy))
 
     def _leads_out_of_the_mesh(self, rule: Resource) -> bool:
         """Whether clients speak to a Service in another way than proxies speak to each other: also gateways do so."""
-        mode = rule.get("spec", "trafficPolicy", "tls", "mode")
-        return mode in _OTHER_TLS and self._service_of(rule) is not None
+        policy = ("spec", "trafficPolicy")
+        modes = [get(part, "tls", "mode") for part in (rule.get(*policy), *rule.items(*policy, "portLevelSettings"))]
+        return any(mode in _OTHER_TLS for mode in modes) and self._service_of(rule) is not None
 
     def _is_for_all(self, policy: Resource) -> bool:
         """Whether a policy of the root namespace is about the pods of every namespace."""

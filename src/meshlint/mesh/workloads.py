@@ -17,7 +17,7 @@ from ..resource.workload import PodTemplate
 from ..source.document import Location
 from . import inference
 from .effective import Basis, Effective, Reason
-from .istio.injection import data_plane, gateway_label
+from .istio.injection import data_plane, selects_gateway
 from .istio.meshconfig import MeshConfig
 from .istio.routes import Rule, destinations
 from .membership import SELECTING, Membership
@@ -178,7 +178,7 @@ class Workloads:
         host = resolve(name, namespace, self._domain) if name else ""
         if host in self._generates and not inference.is_proxy([name], None):
             served = self._by_path(host)
-        plane = Effective(DataPlane.GATEWAY if gateway_label(given) else DataPlane.SIDECAR, (reason,))
+        plane = Effective(DataPlane.GATEWAY if selects_gateway(given) else DataPlane.SIDECAR, (reason,))
         return Workload(policy, namespace, name or "*", given, None, plane, Effective(True, (reason,)), served)
 
 

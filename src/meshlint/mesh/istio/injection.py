@@ -6,6 +6,7 @@ decide on labels of the namespace and the pod, and `pkg/kube/inject/inject.go in
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -73,14 +74,14 @@ def _written_in_the_pod(pod: PodTemplate) -> Effective[DataPlane] | None:
             "the injector turns the pod into a gateway",
             _annotation(pod, "inject.istio.io/templates"),
         )
+    label = gateway_label(pod.labels)
+    if label:
+        return _is(DataPlane.GATEWAY, f"label {label}: {pod.labels[label]} marks a gateway", _label(pod, label))
     for path, container in pod.containers():
         if container.get("name") == "istio-proxy":
             plane = DataPlane.GATEWAY if _is_router(container) else DataPlane.SIDECAR
             if container.get("image") != "auto":
                 return _is(plane, "the proxy container is written in the manifest", pod.resource.at(*path, "name"))
-    label = gateway_label(pod.labels)
-    if label:
-        return _is(DataPlane.GATEWAY, f"label {label}: {pod.labels[label]} marks a gateway", _label(pod, label))
     return None
 
 
@@ -89,6 +90,11 @@ def gateway_label(labels: Mapping[str, Any]) -> str | None:
     if GATEWAY_NAME in labels:
         return GATEWAY_NAME
     return "istio" if str(labels.get("istio")).endswith("gateway") else None
+
+
+def selects_gateway(labels: Mapping[str, Any]) -> bool:
+    """Whether a selector asks for the pods of a gateway; the charts give those an `app` as well (`istio-ingressgateway`)."""
+    return bool(gateway_label(labels) or re.fullmatch(r"istio-.*gateway", str(labels.get("app"))))
 
 
 def _is_router(container: Mapping[str, object]) -> bool:
