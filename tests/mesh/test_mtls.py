@@ -299,6 +299,21 @@ def test_mode(policies: str, port: int, mode: str, basis: Basis) -> None:
     assert_decides(found, policies)
 
 
+STRICT = "PeerAuthentication %s\nspec: {mtls: {mode: STRICT}}\n---\n"
+NAMELESS = {
+    "a policy of some namespace": (STRICT % "shop/a", ["PERMISSIVE", "STRICT"]),
+    "a policy of the mesh": (STRICT % "istio-system/a", []),
+    "a policy without a namespace, too": (STRICT % "shop/a" + STRICT % "a", []),
+}
+
+
+@pytest.mark.parametrize("policies, candidates", NAMELESS.values(), ids=NAMELESS)
+def test_workloads_without_a_namespace_may_be_in_any_that_has_a_policy(policies: str, candidates: list[str]) -> None:
+    found = port_of(mesh_of(policies + CART.replace("shop/", "")), "(unset)/cart", 8080).mtls
+    assert [candidate.value.value for candidate in found.candidates] == candidates
+    assert (found.basis is ASSUMED) is bool(candidates)
+
+
 def test_reasons_lead_from_the_widest_scope_to_the_port() -> None:
     mode = port_of(
         mesh_of(

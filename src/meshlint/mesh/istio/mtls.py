@@ -12,12 +12,13 @@ from collections.abc import Callable, Mapping, Sequence
 from ...resource.inventory import Inventory
 from ...resource.kinds import PEER_AUTHENTICATION
 from ...resource.match import Selecting
-from ...resource.resource import Resource, required
+from ...resource.resource import UNSET_NAMESPACE, Resource, required
 from ...source.document import Path, Placeholder
 from ..effective import Basis, Effective, Reason
 from ..subjects import MtlsMode
 from .order import one_of, possible_first, spread
 
+_UNSET = "workloads without a namespace may belong to the one that a policy is for"
 _TIE = "several policies of one scope: the oldest counts, and creation times are not in the input"
 
 
@@ -44,12 +45,19 @@ class PeerAuthentications:
         """The mode of a namespace's workloads that no policy selects."""
         if namespace not in self._scoped:
             default = Reason("Istio's default is PERMISSIVE", None, Basis.DEFAULT)
-            mode = Effective(MtlsMode.PERMISSIVE, (default,))
-            mode = self._over(mode, self._root, "the whole mesh")
+            mode = self._over(Effective(MtlsMode.PERMISSIVE, (default,)), self._root, "the whole mesh")
             if namespace != self._root:
-                mode = self._over(mode, namespace, f"namespace {namespace}")
+                scopes = [namespace, *self._may_be(namespace)]
+                mode = one_of(
+                    [self._over(mode, scope, f"namespace {scope}") for scope in scopes], _UNSET, Basis.ASSUMED
+                )
             self._scoped[namespace] = mode
         return self._scoped[namespace]
+
+    def _may_be(self, namespace: str) -> list[str]:
+        """The namespaces with a policy that one may be which no object names, and for which none is."""
+        is_open = namespace == UNSET_NAMESPACE and namespace not in self._by_namespace
+        return [other for other in self._by_namespace if other != self._root] if is_open else []
 
     def selecting(self, namespace: str, labels: Mapping[str, str]) -> list[Resource]:
         """The policies whose selector takes these pods; none in the root namespace, where a selector is ignored."""
