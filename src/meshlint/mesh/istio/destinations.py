@@ -266,8 +266,8 @@ class DestinationRules:
             return _united(found)
         why = "before Istio 1.24 one exportTo counts for all rules of a host: namespaces that only this one names get none"
         for rule in shared:
-            if self._exports(rule) - {rule.namespace} - _written(decides):
-                found += _lost(rule, decides, certain, why)
+            if _says(rule) and self._exports(rule) - {rule.namespace} - _written(decides):
+                found.append(Dropped(rule, _place(rule), _says(rule), (decides,), certain, certain, False, why))
         return _united(found)
 
     def _meet(self, one: Resource, other: Resource) -> bool:
