@@ -26,6 +26,69 @@ metadata:
     istio-injection: enabled
 """)
 
+MESH_SETTINGS = """\
+apiVersion: v1
+kind: ConfigMap
+metadata:
+  name: istio
+  namespace: istio-system
+data:
+  mesh: |-
+    accessLogFile: /dev/stdout
+    defaultConfig:
+      holdApplicationUntilProxyStarts: true
+      terminationDrainDuration: 10s
+    extensionProviders:
+      - name: traces
+        opentelemetry: {service: collector.observability.svc.cluster.local, port: 4317}
+    outboundTrafficPolicy:
+      mode: REGISTRY_ONLY
+"""
+
+MESH_TELEMETRY = """\
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata:
+  name: mesh
+  namespace: istio-system
+spec:
+  tracing:
+    - providers: [{name: traces}]
+      randomSamplingPercentage: 5
+"""
+
+INGRESS = """\
+apiVersion: networking.istio.io/v1
+kind: Gateway
+metadata:
+  name: ingress
+  namespace: istio-system
+spec:
+  selector: {istio: ingress}
+  servers:
+    - port: {number: 443, name: https, protocol: HTTPS}
+      tls: {mode: SIMPLE, credentialName: example}
+      hosts: ["*/*.example.com"]
+"""
+
+INGRESS_PODS = """\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: ingress
+  namespace: istio-system
+spec:
+  selector:
+    matchLabels: {istio: ingress}
+  template:
+    metadata:
+      labels: {istio: ingress}
+      annotations: {inject.istio.io/templates: gateway}
+    spec:
+      containers:
+        - {name: istio-proxy, image: auto}
+"""
+
 PEER_AUTHENTICATION = Template("""\
 apiVersion: security.istio.io/v1
 kind: PeerAuthentication
@@ -35,6 +98,116 @@ metadata:
 spec:
   mtls:
     mode: $mode
+""")
+
+SIDECAR = Template("""\
+apiVersion: networking.istio.io/v1
+kind: Sidecar
+metadata:
+  name: default
+  namespace: $namespace
+spec:
+  egress:
+    - hosts: ["./*", "istio-system/*", "$shared_namespace/*", "*/$outside"]
+""")
+
+TELEMETRY = Template("""\
+apiVersion: telemetry.istio.io/v1
+kind: Telemetry
+metadata:
+  name: labels
+  namespace: $namespace
+spec:
+  metrics:
+    - providers: [{name: prometheus}]
+      overrides:
+        - match: {metric: ALL_METRICS}
+          tagOverrides:
+            team: {value: "'$team'"}
+            model: {value: "request.headers['x-model']"}
+""")
+
+NETWORK_POLICIES = Template("""\
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: default
+  namespace: $namespace
+spec:
+  podSelector: {}
+  policyTypes: [Egress]
+  egress:
+    - ports: [{port: 53, protocol: UDP}]
+    - to: [{namespaceSelector: {}}]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: outside
+  namespace: $namespace
+spec:
+  podSelector:
+    matchLabels: {team: $team}
+  policyTypes: [Egress]
+  egress:
+    - to: [{ipBlock: {cidr: 0.0.0.0/0}}]
+      ports: [{port: 443}]
+""")
+
+EGRESS_POLICY = Template("""\
+apiVersion: security.istio.io/v1
+kind: AuthorizationPolicy
+metadata:
+  name: outside
+  namespace: $namespace
+spec:
+  selector:
+    matchLabels: {team: $team}
+  rules:
+    - to:
+        - operation:
+            hosts: ["$outside"]
+""")
+
+SERVICE_MONITOR = Template("""\
+apiVersion: monitoring.coreos.com/v1
+kind: ServiceMonitor
+metadata:
+  name: services
+  namespace: $namespace
+spec:
+  selector:
+    matchLabels: {team: $team}
+  endpoints:
+    - port: http-metrics
+""")
+
+OVERRIDE = Template("""\
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata:
+  name: shared-$shared_name
+  namespace: $namespace
+spec:
+  hosts:
+    - $shared
+  exportTo: ["."]
+  http:
+    - route:
+        - destination: {host: $shared}
+      timeout: 5s
+---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: shared-$shared_name
+  namespace: $namespace
+spec:
+  host: $shared
+  exportTo: ["."]
+  trafficPolicy:
+    connectionPool:
+      http: {http1MaxPendingRequests: 64}
 """)
 
 SERVICE_ENTRY = Template("""\
@@ -72,6 +245,7 @@ spec:
       labels:
         app: $name
         version: v1
+        team: $team
       annotations:
         prometheus.io/scrape: "true"
         prometheus.io/port: "9090"
@@ -102,6 +276,7 @@ kind: Service
 metadata:
   name: $name
   namespace: $namespace
+  labels: {team: $team}
 spec:
   selector:
     app: $name
@@ -122,13 +297,15 @@ metadata:
 spec:
   hosts:
     - $name
+    - $name-$namespace.example.com
+  gateways: [mesh, istio-system/ingress]
   http:
     - name: $route
       match:
         - uri:
             prefix: $path
           method: {exact: POST}
-      timeout: $timeout
+      timeout: $timeout$comment
       retries:
         attempts: $attempts
         perTryTimeout: $per_try
@@ -152,13 +329,49 @@ spec:
   trafficPolicy:
     connectionPool:
       tcp: {maxConnections: 200}
+    loadBalancer:
+      simple: LEAST_REQUEST
+      localityLbSetting: $locality
     outlierDetection:
-      consecutive5xxErrors: 5
+      consecutive5xxErrors: $errors
       interval: 10s
+      maxEjectionPercent: $ejected
   subsets:
     - name: v1
       labels:
         version: v1
+    - name: $second
+      labels:
+        version: $second
+      trafficPolicy:
+        connectionPool:
+          http: {http2MaxRequests: 500}
+""")
+
+AUTOSCALER = Template("""\
+apiVersion: autoscaling/v2
+kind: HorizontalPodAutoscaler
+metadata:
+  name: $name
+  namespace: $namespace
+spec:
+  scaleTargetRef: {apiVersion: apps/v1, kind: Deployment, name: $name}
+  minReplicas: $replicas
+  maxReplicas: 12
+""")
+
+INFERENCE_POOL = Template("""\
+apiVersion: inference.networking.k8s.io/v1
+kind: InferencePool
+metadata:
+  name: $name
+  namespace: $namespace
+spec:
+  selector:
+    matchLabels: {app: $name}
+  targetPorts:
+    - number: $port
+  endpointPickerRef: {name: picker, port: {number: 9002}}
 """)
 
 AUTHORIZATION_POLICY = Template("""\
@@ -205,14 +418,18 @@ class Generator:
 
     def files(self) -> Iterator[tuple[str, list[str]]]:
         """Names of files and the documents in them, without end."""
-        yield "istio-system/mesh.yaml", self._foundation("istio-system", "STRICT")
+        yield "istio-system/namespace.yaml", self._foundation("istio-system", "STRICT")
+        yield "istio-system/mesh.yaml", [MESH_SETTINGS, MESH_TELEMETRY, INGRESS, INGRESS_PODS]
         number = 0
         while True:
             yield from self._team(number)
             number += 1
 
     def service(self, namespace: str, team: str, number: int) -> list[str]:
-        """A Deployment, Service, VirtualService, DestinationRule and AuthorizationPolicy; seldom with a defect."""
+        """A Deployment, Service, VirtualService, DestinationRule and AuthorizationPolicy; seldom with a defect.
+
+        Some are scaled, and of the models some are a pool.
+        """
         service = self._named(namespace, number)
         peer = self._random.choice(self._services or [service])
         self._services.append(service)
@@ -225,9 +442,16 @@ class Generator:
             "peer_name": peer.name,
             "peer_namespace": peer.namespace,
             "allowed": "/v1/*/items" if self._seldom() else "/v1/*",
+            "locality": self._locality(),
+            "errors": 1 if self._seldom() else 5,
+            "ejected": 100 if self._seldom() else 50,
+            "second": self._random.choice(("v2", "canary")),
+            "comment": "  # meshlint: ignore[timeout-cuts-streaming-response] as agreed" if self._seldom() else "",
             **(self._model() if service.is_model else self._ordinary(service.name)),
         }
-        kinds = (DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE, AUTHORIZATION_POLICY)
+        kinds = [DEPLOYMENT, SERVICE, VIRTUAL_SERVICE, DESTINATION_RULE, AUTHORIZATION_POLICY]
+        kinds += [AUTOSCALER] if self._random.random() < 0.1 else []
+        kinds += [INFERENCE_POOL] if service.is_model and self._random.random() < 0.5 else []
         return [kind.substitute(words) for kind in kinds]
 
     def _named(self, namespace: str, number: int) -> Service:
@@ -239,7 +463,8 @@ class Generator:
         team = TEAMS[number % len(TEAMS)]
         namespace = f"{team}-{number}"
         yield f"{namespace}/namespace.yaml", self._foundation(namespace, "PERMISSIVE" if self._seldom() else "STRICT")
-        for host in self._random.sample(OUTSIDE, self._random.randint(0, 2)):
+        yield f"{namespace}/team.yaml", self._policies(namespace, team)
+        for host in (f"api.{namespace}.example.net", *self._random.sample(OUTSIDE, self._random.randint(0, 2))):
             name = host.replace(".", "-")
             yield (
                 f"{namespace}/egress/{name}.yaml",
@@ -249,6 +474,28 @@ class Generator:
             documents = self.service(namespace, team, service)
             for start, end in self._cuts(len(documents)):
                 yield f"{namespace}/service-{service}-{start}.yaml", documents[start:end]
+
+    def _policies(self, namespace: str, team: str) -> list[str]:
+        """What a team says of all that it has, and what it makes of a service of the first team, which everybody calls."""
+        shared = self._services[0] if self._services else Service("api-0", namespace, False)
+        words = {
+            "namespace": namespace,
+            "team": team,
+            "outside": f"api.{namespace}.example.net",
+            "shared": f"{shared.name}.{shared.namespace}.svc.cluster.local",
+            "shared_name": shared.name,
+            "shared_namespace": shared.namespace,
+        }
+        chances = (
+            (SIDECAR, 0.5),
+            (TELEMETRY, 0.3),
+            (NETWORK_POLICIES, 0.5),
+            (EGRESS_POLICY, 0.1),
+            (SERVICE_MONITOR, 0.5),
+            (OVERRIDE, 0.5 if self._services else 0),
+        )
+        texts = [kind.substitute(words) for kind, chance in chances if self._random.random() < chance]
+        return [document for text in texts for document in text.split("---\n")]
 
     def _foundation(self, namespace: str, mode: str) -> list[str]:
         return [
@@ -280,8 +527,15 @@ class Generator:
             "timeout": "3s" if self._seldom() else "12s",
             "attempts": 3,
             "per_try": "2s",
-            "retry_on": "connect-failure,refused-stream,503",
+            "retry_on": "gateway-error,connect-failure,refused-stream",
         }
+
+    def _locality(self) -> str:
+        """Most keep calls where they come from for a reason, or not at all."""
+        chosen = self._random.random()
+        if chosen < 0.7:
+            return "{enabled: false}"
+        return "{failover: [{from: eu-west, to: eu-north}]}" if chosen < 0.9 else "{enabled: true}"
 
     def _cuts(self, length: int) -> Sequence[tuple[int, int]]:
         """How many documents go in one file: all, or the workload apart from its policies, or each its own."""
