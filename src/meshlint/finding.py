@@ -5,7 +5,7 @@ from enum import Enum, IntEnum
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from .source.change import Edit
+from .source.change import Change, Edit
 from .source.document import Location, Mark
 
 
@@ -105,6 +105,7 @@ class Finding(NamedTuple):
     """A claim about what the mesh will do, with the place that decides it and the reasons.
 
     `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused.
+    `changes` are what the rule's fix describes.
     """
 
     rule: RuleInfo
@@ -118,5 +119,15 @@ class Finding(NamedTuple):
     notes: tuple[str, ...] = ()
     missing: str | None = None
     cause: str = ""
-    fix: Fix | None = None
+    changes: tuple[Change, ...] = ()
     fingerprint: str = ""
+
+    @property
+    def fix(self) -> Fix | None:
+        """The rule's fix with the edits that make all of the changes, found anew each time; None where no edits do."""
+        if self.rule.fix is None or not self.changes:
+            return None
+        from .source.edit import edits
+
+        found = edits(self.changes)
+        return self.rule.fix._replace(edits=found) if found else None

@@ -17,9 +17,8 @@ from meshlint.report.fingerprint import fingerprinted, fingerprints
 from meshlint.report.report import Report, Summary, Suppressed
 from meshlint.source.change import Put, Remove
 from meshlint.source.document import Failure
-from meshlint.source.edit import edits
 
-from .conftest import MTLS, ROUTE, Lint, document, finding
+from .conftest import MTLS, ROUTE, RULE, Lint, document, finding
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
@@ -127,8 +126,9 @@ def test_without_edits_there_is_no_fix() -> None:
 
 def test_an_insertion_replaces_nothing() -> None:
     given = document("# head\n---\na: 1 # c\nb: 2\n")
-    fix = Fix("add x", Safety.SAFE, edits([Put(given.at("x"), "é"), Remove(given.at("a"))]))
-    (data,) = read(Report(findings=(finding(given.at("a"), fix=fix),)))["findings"]
+    changes = (Put(given.at("x"), "é"), Remove(given.at("a")))
+    found = finding(given.at("a"), rule=RULE._replace(fix=Fix("add x", Safety.SAFE)), changes=changes)
+    (data,) = read(Report(findings=(found,)))["findings"]
     places = [
         ((e["startLine"], e["startColumn"]), (e["endLine"], e["endColumn"]), e["text"]) for e in data["fix"]["edits"]
     ]

@@ -25,7 +25,6 @@ from meshlint.report.report import Report, Suppressed
 from meshlint.rule import catalog
 from meshlint.source.change import Put, Remove
 from meshlint.source.document import Failure
-from meshlint.source.edit import edits
 
 from .conftest import MTLS, ROUTE, RULE, Lint, document, finding
 
@@ -198,8 +197,10 @@ class TestResults:
 
     def test_edits_of_several_files_and_a_deletion(self) -> None:
         one, other = document("a: 1\nb: 2\n", "one.yaml"), document("c: {d: 1}\n", "other.yaml")
-        fix = Fix("x", Safety.SAFE, edits([Remove(one.at("a")), Put(one.at("b"), 3), Put(other.at("c", "e"), 4)]))
-        (told,) = result(Report(findings=(finding(one.at("a"), fix=fix),)), rules=[RULE])["fixes"]
+        changes = (Remove(one.at("a")), Put(one.at("b"), 3), Put(other.at("c", "e"), 4))
+        mending = RULE._replace(fix=Fix("x", Safety.SAFE))
+        found = finding(one.at("a"), rule=mending, changes=changes)
+        (told,) = result(Report(findings=(found,)), rules=[mending])["fixes"]
         deleted, replaced = told["artifactChanges"][0]["replacements"]
         assert deleted == {"deletedRegion": {"startLine": 1, "startColumn": 1, "endLine": 2, "endColumn": 1}}
         assert replaced["insertedContent"] == {"text": "3"}

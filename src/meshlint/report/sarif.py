@@ -102,7 +102,7 @@ class _Writer:
             message=om.Message(text=_linked(finding)),
             locations=[self._located(finding)],
             related_locations=[*related, *notes] or None,
-            fixes=[self._fix(finding.fix)] if finding.fix else None,
+            fixes=[self._fix(fix)] if (fix := finding.fix) else None,
             partial_fingerprints={
                 "primaryLocationLineHash": self._line_hash(finding.location),
                 "meshlint/v1": finding.fingerprint,

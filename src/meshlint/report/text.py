@@ -182,8 +182,8 @@ def _full(finding: Finding, printer: Printer) -> None:
         decides = f"; {finding.missing} would decide it" if finding.missing else ""
         _equals(printer, f"confidence: {finding.confidence}{decides}")
     _equals(printer, f"help: {finding.rule.remediation}")
-    if finding.fix:
-        _equals(printer, f"fix: {finding.fix}")
+    if fix := finding.fix:
+        _equals(printer, f"fix: {fix}")
     printer.line()
 
 

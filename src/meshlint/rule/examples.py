@@ -144,7 +144,7 @@ def _mended(example: Path, findings: Iterable[Finding]) -> dict[str, str]:
     """The texts of an example after the fixes of findings. Raises Overlap."""
     by_file: dict[str, set[Edit]] = defaultdict(set)
     for finding in findings:
-        for edit in finding.fix.edits if finding.fix else ():
+        for edit in fix.edits if (fix := finding.fix) else ():
             by_file[_relative(edit.file.name, example)].add(edit)
     return {file: apply(text, by_file[file]) for file, text in _texts(example).items()}
 

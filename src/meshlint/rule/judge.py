@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..config import Config
-from ..finding import Confidence, Finding, Fix, Related, ResourceId, RuleInfo
+from ..finding import Confidence, Finding, Related, ResourceId, RuleInfo
 from ..mesh.effective import Basis, Effective, Reason
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Route, WantedHost, Workload
 from ..resource.kinds import GroupKind
 from ..resource.resource import Resource
+from ..source.change import Change
 from ..source.document import Failure, Location, Span
 from .rule import Evidence, Problem, Rule
 
@@ -207,20 +208,16 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
         tuple(notes),
         next((m.problem.missing for m in members if m.problem.missing), None),
         problem.cause or "",
-        _fix(members),
+        _changes(members),
     )
 
 
-def _fix(members: Sequence[Member]) -> Fix | None:
-    """The changes of all members together; none where one of them has none, or where no edit makes them."""
-    described = members[0].info.fix
-    if described is None or not all(member.problem.fix for member in members):
-        return None
-    from ..source.edit import edits
-
+def _changes(members: Sequence[Member]) -> tuple[Change, ...]:
+    """The changes of all members, each once; none where one of them has none."""
+    if not all(member.problem.fix for member in members):
+        return ()
     changes = [change for member in members for change in member.problem.fix]
-    found = edits({(type(c), id(c.location.document), c.location.path, repr(c[1:])): c for c in changes}.values())
-    return described._replace(edits=found) if found else None
+    return tuple({(type(c), id(c.location.document), c.location.path, repr(c[1:])): c for c in changes}.values())
 
 
 def _evidence(member: Member) -> Iterator[tuple[str, Location | None]]:

@@ -141,7 +141,14 @@ class Location(NamedTuple):
     @property
     def found(self) -> Path:
         """The longest part of the path that exists."""
-        return _place(self).path
+        data = self.document.data
+        for depth, step in enumerate(self.path):
+            if isinstance(data, str):
+                return _place(self).path
+            if not _has(data, step):
+                return self.path[:depth]
+            data = data[step]
+        return self.path
 
     @property
     def pointer(self) -> str:
@@ -189,6 +196,12 @@ class Place(NamedTuple):
     key: Span | None
     value: Span
     span: Span
+
+
+def _has(data: Any, step: str | int) -> bool:
+    if isinstance(data, list):
+        return isinstance(step, int) and 0 <= step < len(data)
+    return isinstance(data, dict) and step in data
 
 
 def _place(location: Location) -> Place:

@@ -17,6 +17,7 @@ from .scalars import key_of, resolve
 from .yaml import SURROGATES, YamlError, parse, parser
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*)*")
+_ENDS = (pyyaml.MappingEndEvent, pyyaml.SequenceEndEvent)
 _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
 
 
@@ -57,6 +58,13 @@ class Step(NamedTuple):
 def place(document: Document, path: Path) -> Place:
     """The place of a part of a document, of its nearest parent where there is no such part."""
     tree = tree_of(document)
+    known = tree.places.get((document.root, path))
+    if known is None:
+        known = tree.places[document.root, path] = _place(tree, document, path)
+    return known
+
+
+def _place(tree: Tree, document: Document, path: Path) -> Place:
     wanted = document.root + path
     way = tree.way(wanted)
     depth = len(way) - 1
@@ -117,9 +125,10 @@ class Tree:
         text = document.text
         self._first_line = document.line
         self.text = text
-        self._lines = [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
+        self._lines = _line_starts(text)
         self.root = _Reader(text).root()
         self.inside: dict[int, Node | None] = {}
+        self.places: dict[tuple[Path, Path], Place] = {}
 
     def way(self, path: Path) -> list[Step]:
         """The root and what leads from it to a part of the document, as far as there is any of it."""
@@ -216,7 +225,7 @@ class Tree:
         for line in lines:
             starts.append(position + min(indent, len(line.rstrip("\r\n"))))
             position += len(line)
-        inner = [0, *(i + 1 for i, c in enumerate(node.text) if c == "\n")]
+        inner = _line_starts(node.text)
         try:
             parse(node.text)
         except YamlError:
@@ -239,6 +248,11 @@ class Tree:
     def _position(self, offset: int) -> tuple[int, int]:
         line = bisect_right(self._lines, offset) - 1
         return self._first_line + line, offset - self._lines[line] + 1
+
+
+def _line_starts(text: str) -> list[int]:
+    """The offsets of the lines of a text."""
+    return [0, *(match.end() for match in re.finditer("\n", text))]
 
 
 def _indent(raw: Sequence[str], value: Sequence[str]) -> int:
@@ -343,7 +357,7 @@ class _Reader:
         while True:
             event: Any = self._events.get_event()
             end = event.end_mark.index
-            if isinstance(event, pyyaml.MappingEndEvent | pyyaml.SequenceEndEvent):
+            if type(event) in _ENDS:
                 node.end = end if is_flow else node.end
                 return
             part = self._node(event)
