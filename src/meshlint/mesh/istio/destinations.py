@@ -266,8 +266,8 @@ class DestinationRules:
             return _united(found)
         why = "before Istio 1.24 one exportTo counts for all rules of a host: namespaces that only this one names get none"
         for rule in shared:
-            if _says(rule) and self._exports(rule) - {rule.namespace} - _written(decides):
-                found.append(Dropped(rule, _place(rule), _says(rule), (decides,), certain, certain, False, why))
+            if self._exports(rule) - {rule.namespace} - _written(decides):
+                found += _lost_somewhere(rule, decides, certain, why)
         return _united(found)
 
     def _meet(self, one: Resource, other: Resource) -> bool:
@@ -376,6 +376,12 @@ def _one_lost(
     return [Dropped(loser, _place(loser), either, (winner,), False, inevitable, True, why)]
 
 
+def _lost_somewhere(rule: Resource, winner: Resource, certain: bool, why: str) -> list[Dropped]:
+    """All that a rule says, to some of the clients that it is for."""
+    lost = _says(rule)
+    return [Dropped(rule, _place(rule), lost, (winner,), certain, certain, False, why)] if lost else []
+
+
 def _says(rule: Resource) -> tuple[str, ...]:
     """All that a rule says: the blocks of its trafficPolicy, and its subsets."""
     return (*blocks(rule), *(f"subset {name}" for name, _, _ in _subsets(rule)))
@@ -387,17 +393,17 @@ def _place(rule: Resource) -> Path:
 
 def _narrowed(earlier: Resource, later: Resource, certain: bool) -> list[Dropped]:
     """A wider rule is not kept by itself, unless the narrower one is private to its namespace (run: see FINDINGS §1)."""
-    if not _widens(earlier, later) or _written(earlier) == {"."} or not _says(later):
+    if not _widens(earlier, later) or _written(earlier) == {"."}:
         return []
     why = "Istio merges the wider one into the narrower and keeps it nowhere else: namespaces that only it names get neither"
-    return [Dropped(later, _place(later), _says(later), (earlier,), certain, certain, False, why)]
+    return _lost_somewhere(later, earlier, certain, why)
 
 
 def _swallowed(plain: Sequence[Resource], selecting: Resource) -> list[Dropped]:
     """A private rule for everybody is merged into one for some workloads, and is lost for the others."""
     why = "Istio merges a private rule into one that has a workloadSelector: workloads that it does not select get neither"
-    private = [rule for rule in plain if _written(rule) == {"."} and _says(rule)]
-    return [Dropped(rule, _place(rule), _says(rule), (selecting,), True, True, False, why) for rule in private]
+    private = [rule for rule in plain if _written(rule) == {"."}]
+    return [dropped for rule in private for dropped in _lost_somewhere(rule, selecting, True, why)]
 
 
 def _united(found: list[Dropped]) -> list[Dropped]:
