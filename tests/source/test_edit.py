@@ -321,6 +321,13 @@ def test_several_changes_of_one_document() -> None:
     assert edited(text, *changes) == "l: [5, 3]\nb:\n  c: 1\n  d: 2\n  x: 1\n  w: 2\n"
 
 
+def test_what_is_added_at_the_ends_of_a_mapping_and_of_one_in_it() -> None:
+    text = "a:\n  b:\n    c: 1\n"
+    (document,) = documents(text)
+    changes = [Put(document.at("a", "d"), 2), Put(document.at("a", "b", "e"), 3), Put(document.at("f"), 4)]
+    assert edited(text, *changes) == "a:\n  b:\n    c: 1\n    e: 3\n  d: 2\nf: 4\n"
+
+
 def test_offsets_are_those_of_the_file() -> None:
     text = "---\né: 1\n---\na: 60s\n"
     _, second = documents(text)

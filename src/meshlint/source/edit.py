@@ -47,7 +47,8 @@ def _edits(changes: Sequence[Change]) -> list[Edit]:
     written = [document.root + change.location.path for change in changes]
     before = _opened(_data(document.text), written)
     told = [(_pruned(before, path, change), change) for path, change in zip(written, changes, strict=True)]
-    needed = (pieces(tree, path, change) for path, change in told if _changed(before, path, change) != before)
+    inside_out = sorted(told, key=lambda one: -len(one[0]))
+    needed = (pieces(tree, path, change) for path, change in inside_out if _changed(before, path, change) != before)
     found = _joined(chain.from_iterable(needed))
     text = _replaced(document.text, found)
     meant = _all_changed(before, told)
