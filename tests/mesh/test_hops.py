@@ -105,6 +105,32 @@ def test_before(text: str, expected: list[str]) -> None:
     assert before(mesh_of(gateway("public") + server("llama") + text), "ml/llama-v1") == expected
 
 
+SENDERS = {
+    "a route of the mesh": (route("a", "llama"), [], ["ml"]),
+    "of a gateway": (route("a", "llama", PUBLIC), ["edge/public"], ["edge"]),
+    "of both": (route("a", "llama", ", gateways: [edge/public, mesh]"), ["edge/public"], ["ml", "edge"]),
+    "a gateway that is not in the input": (route("a", "llama", ", gateways: [edge/public, edge/x]"), None, ["ml"]),
+    "a gateway without pods": (
+        "Gateway edge/idle\nspec: {selector: {istio: idle}}\n---\n" + route("a", "llama", ", gateways: [edge/idle]"),
+        None,
+        ["ml"],
+    ),
+    "callers that a match names": (
+        server("router", namespace="web") + route("a", "llama", rule=", match: [{sourceLabels: {app: router}}]"),
+        ["web/router-v1"],
+        ["ml", "web"],
+    ),
+}
+
+
+@pytest.mark.parametrize("text, senders, clients", SENDERS.values(), ids=SENDERS)
+def test_whose_proxies_act_by_a_route(text: str, senders: list[str] | None, clients: list[str]) -> None:
+    mesh = mesh_of(gateway("public") + server("llama") + text)
+    found = mesh.hops.senders(mesh.routes[0])
+    assert (found and [str(workload) for workload in found]) == senders
+    assert mesh.hops.clients(mesh.routes[0]) == clients
+
+
 SUBSET = "DestinationRule ml/llama\nspec: {host: llama, subsets: [{name: new, labels: {version: v2}}]}\n---\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.effective import Basis, Effective
-from meshlint.mesh.istio.host_policies import HostPolicy
+from meshlint.mesh.istio.host_policies import HostPolicy, names
 from meshlint.mesh.istio.xds.traffic_policy import TrafficPolicy
 from meshlint.mesh.mesh import Mesh
 
@@ -110,6 +110,52 @@ USES = {
 def test_whether_routes_lead_there(routes: str, uses: dict[str, str]) -> None:
     found = of(mesh_of(SERVICE + RULE + routes))
     assert {one.subset: one.use.value for one in found if one.port is None and one.subset != "v2"} == uses
+
+
+def retries(mesh: Mesh) -> dict[str, list[str | None]]:
+    """The routes with retries to each port and subset; None = calls that no route takes."""
+    found = {str(one): list(mesh.host_policies.retries(one)) for one in of(mesh)}
+    return {name: [route and str(route) for route, _ in known] for name, known in found.items() if known}
+
+
+def test_the_retries_of_requests_to_a_host() -> None:
+    """Port 9000 is TCP: who calls it directly is not retried."""
+    assert retries(mesh_of(SERVICE + RULE)) == {CART: [None]}
+    routed = route(", subset: v1, port: {number: 80}")
+    assert retries(mesh_of(SERVICE + RULE + routed)) == {f"subset v1 of {CART}": ["shop/cart http[0]"]}
+    never = routed.replace("http: [{", "http: [{retries: {attempts: 0}, ")
+    assert retries(mesh_of(SERVICE + RULE + never)) == {}
+    gateways = route(", port: {number: 80}", "gateways: [edge]")
+    assert retries(mesh_of(SERVICE + RULE + gateways)) == {CART: ["shop/cart http[0]", None]}
+
+
+def test_a_route_to_the_port_that_was_called_does_not_lead_to_one_that_is_tcp() -> None:
+    mesh = mesh_of(SERVICE + RULE + route(""))
+    assert retries(mesh) == {CART: ["shop/cart http[0]"]}
+    assert [str(one) for one in mesh.host_policies.for_route(mesh.routes[0], "shop")] == [CART]
+
+
+def test_no_direct_call_is_retried_where_the_mesh_says_so() -> None:
+    config = "ConfigMap istio-system/istio\ndata: {mesh: 'defaultHttpRetryPolicy: {attempts: 0}'}\n---\n"
+    assert retries(mesh_of(config + SERVICE + RULE)) == {}
+
+
+def test_the_policies_of_a_route() -> None:
+    """Clients in web have a rule of their own."""
+    own = f"---\nDestinationRule web/cart\nspec: {{host: {CART}, subsets: [{{name: v1}}]}}\n"
+    mesh = mesh_of(SERVICE + RULE + route(", subset: v1, port: {number: 9000}") + own)
+    for client, line in (("shop", "{interval: 2s}"), ("web", None)):
+        (one,) = mesh.host_policies.for_route(mesh.routes[0], client)
+        assert (one.subset, detection(one.policy)) == ("v1", line)
+
+
+def test_names_leave_out_the_parts_of_what_they_name() -> None:
+    found = {(one.port, one.subset): one for one in of(mesh_of(RULE))}
+    assert names(list(found.values())) == [CART]
+    assert names([found[9000, ""], found[9000, "v1"], found[None, "v2"]]) == [
+        f"port 9000 of {CART}",
+        f"subset v2 of {CART}",
+    ]
 
 
 def test_a_route_to_a_port_leads_to_the_policy_for_that_port() -> None:

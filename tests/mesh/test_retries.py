@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.effective import Basis
-from meshlint.mesh.istio.retries import can_fire, clock_of_a_try, retries_a_timeout
+from meshlint.mesh.istio.retries import can_fire, clock_of_a_try, is_retried, retries_a_timeout
 
 from .conftest import assert_decides, mesh_of, route_of
 
@@ -109,3 +109,25 @@ spec:
 ---
 """
     assert not route_of(mesh_of(text + rule().replace("  hosts: [cart]\n", "")), "shop/cart").retries.inherited
+
+
+RETRIED = {
+    "no block": ("", True),
+    "a block without attempts": ("retries: {}", False),
+    "no attempts": ("retries: {attempts: 0, retryOn: 5xx}", False),
+    "attempts that are not known": ('retries: {attempts: "${N}", retryOn: 5xx}', False),
+    "a condition that fires": ("retries: {attempts: 1, retryOn: reset}", True),
+    "a condition that never does": ("retries: {attempts: 1, retryOn: retriable-headers}", False),
+    "a condition of gRPC where that may be spoken": ("retries: {attempts: 1, retryOn: unavailable}", True),
+    "a condition of gRPC on HTTP": (
+        "match: [{uri: {prefix: /items}}], retries: {attempts: 1, retryOn: unavailable}",
+        False,
+    ),
+    "conditions that are not known": ('retries: {attempts: 1, retryOn: "${WORDS}"}', True),
+}
+
+
+@pytest.mark.parametrize("rule, retried", RETRIED.values(), ids=RETRIED)
+def test_which_routes_retry(rule: str, retried: bool) -> None:
+    text = f"VirtualService shop/cart\nspec: {{hosts: [cart], http: [{{route: [{{destination: {{host: cart}}}}], {rule}}}]}}"
+    assert is_retried(mesh_of(text).routes[0]) is retried

@@ -40,6 +40,7 @@ class Hops:
         self._behind: dict[tuple[str, str | None], Sequence[Workload]] = {}
         self._arrivals: dict[int, list[Arrival]] = defaultdict(list)
         self._callers: dict[int, dict[int, Workload]] = defaultdict(dict)
+        self._rules = {id(route): rule for rule, route in zip(rules, routes, strict=True)}
         for rule, route in zip(rules, routes, strict=True):
             callers = {id(w): w for w in self._passed(rule, route.mesh)}
             for destination in route.destinations:
@@ -77,6 +78,22 @@ class Hops:
             near = [w for key, w in callers.items() if key not in found and w is not workload]
             found.update((id(w), w) for w in near)
         return tuple(found.values())
+
+    def clients(self, route: Route) -> list[str]:
+        """The namespaces of the proxies that are known to act by a route: its own, and those of its gateways."""
+        own = [route.root.namespace] if route.mesh else []
+        serving = [workload.namespace for workload in self.senders(route) or ()]
+        return list(dict.fromkeys([*own, *serving])) or [route.root.namespace]
+
+    def senders(self, route: Route) -> list[Workload] | None:
+        """The proxies that a route names: the pods of its gateways, and callers in the mesh whose labels its matches ask for.
+        None where one of the gateways, or the pods of one, are not in the input.
+        """
+        rule = self._rules[id(route)]
+        serving = [self.serving(gateway) for gateway in self.gateways(rule)]
+        if len(serving) < len(list(gateway_names(rule))) or not all(serving):
+            return None
+        return list({id(workload): workload for workload in self._passed(rule, route.mesh)}.values())
 
     def gateways(self, rule: Rule) -> Iterator[Resource]:
         """The Gateways of the input that a rule is bound to."""

@@ -12,9 +12,11 @@ How a rule of `check` asks:
         policy.value.outlier_detection         # each winner of a tie for which the condition holds, weakened if not all do
         outlier(policy.value.outlier_detection)                # its numbers as the proxy gets them: xds.limits
         mesh.host_policies.locality(one, policy.value)         # what decides about localities: xds.balancing
+    mesh.host_policies.retries(one)            # the retries there may be of requests to it, by route
     mesh.host_policies.ejections(host)         # what outlier detection may do to each pool that calls reach: ejection
 
-`mesh.host_policies.seen_from(namespace, host)` is the same for clients of one namespace that no workloadSelector takes.
+`mesh.host_policies.seen_from(namespace, host)` is the same for clients of one namespace that no workloadSelector takes,
+`for_route(route, namespace)` for them where a route leads.
 What clients with equal DestinationRules get is worked out once, however many they are.
 """
 
@@ -28,16 +30,18 @@ from ...resource.inventory import Inventory
 from ...resource.kinds import NAMESPACE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
 from ...resource.match import ServicePort, entry_ports, service_ports, split_service_host, subset_of
 from ...resource.resource import Resource, get, required
-from ...source.document import Path
+from ...source.document import Location, Path
 from ..backends import Backends, BackendsOfHosts, Count
 from ..effective import Basis, Effective, Reason
-from ..subjects import Answer, Destination, Host, Route
+from ..subjects import Answer, Destination, Host, Retries, Route
 from .destinations import DestinationRules, Merged
 from .ejection import Ejection, ejection
 from .meshconfig import MeshConfig
 from .order import spread
-from .routes import l4_destinations
+from .retries import PROTOCOLS, can_occur, is_retried
+from .routes import default_retries, l4_destinations
 from .xds.balancing import LocalitySetting, locality_setting, traffic_distribution
+from .xds.protocols import is_tcp
 from .xds.traffic_policy import Block, TrafficPolicy, traffic_policy
 
 _TIE = "creation times decide which DestinationRule is merged first"
@@ -61,6 +65,7 @@ class HostPolicy(NamedTuple):
     policy: Effective[TrafficPolicy | None]
     destinations: tuple[Destination, ...]
     use: Answer
+    direct: bool
     labels: Mapping[str, str]
     balanced: bool
 
@@ -70,9 +75,14 @@ class HostPolicy(NamedTuple):
 
 
 def names(parts: Sequence[HostPolicy]) -> list[str]:
-    """What to call several policies of a host: the host alone where the policy that is for no subset and port is among them."""
-    whole = [one for one in parts if one.port is None and not one.subset]
-    return [str(one) for one in whole or parts]
+    """What to call several policies of a host: a port or subset by itself only where what it is part of is not among them."""
+    known = {(one.port, one.subset) for one in parts}
+
+    def is_part(one: HostPolicy) -> bool:
+        wider = {(None, ""), (None, one.subset), (one.port, "")} - {(one.port, one.subset)}
+        return not wider.isdisjoint(known)
+
+    return [str(one) for one in parts if not is_part(one)]
 
 
 class HostPolicies:
@@ -93,6 +103,7 @@ class HostPolicies:
         self._rules = rules
         self._backends = backends
         self._domain = domain
+        self._hosts = {host.name: host for host in hosts}
         self._concrete = [host.name for host in hosts if not host.name.startswith("*")]
         self._entries: dict[str, list[Resource]] = defaultdict(list)
         for entry in inventory.all(SERVICE_ENTRY):
@@ -100,9 +111,12 @@ class HostPolicies:
                 self._entries[str(name)].append(entry)
         self._led_to: dict[str, list[Destination]] = defaultdict(list)
         self._behind_gateways: set[str] = set()
+        self._routes: dict[Destination, list[Route]] = defaultdict(list)
         for route in routes:
-            for destination in route.destinations:
-                self._led_to[destination.host].append(destination)
+            for destination in dict.fromkeys(route.destinations):
+                if destination not in self._routes:
+                    self._led_to[destination.host].append(destination)
+                self._routes[destination].append(route)
                 if route.gateway:
                     self._behind_gateways.add(destination.host)
         for virtual_service in inventory.all(VIRTUAL_SERVICE):
@@ -126,6 +140,32 @@ class HostPolicies:
     def seen_from(self, namespace: str, host: Host) -> list[HostPolicy]:
         """What clients of a namespace get for a host."""
         return list(self._policies(host, self._rules.for_client(namespace, host.name)))
+
+    def reads_requests(self, one: HostPolicy, port: ServicePort) -> bool:
+        """Whether some proxy reads the requests that it sends to a port: of HTTP, sniffed, or where an http route leads."""
+        return not is_tcp(port) or any(
+            d.port == port.number or (d.port is None and any(route.gateway for route in self._routes.get(d, ())))
+            for d in one.destinations
+            if d in self._routes
+        )
+
+    def is_behind_gateway(self, host: str) -> bool:
+        """Whether a gateway leads requests to a host."""
+        return host in self._behind_gateways
+
+    def for_route(self, route: Route, namespace: str) -> list[HostPolicy]:
+        """What clients of a namespace get for the destinations of a route."""
+        hosts = (self._hosts[name] for name in dict.fromkeys(d.host for d in route.destinations))
+        found = (one for host in hosts for one in self.seen_from(namespace, host))
+        return [one for one in found if not set(one.destinations).isdisjoint(route.destinations) and self._is_read(one)]
+
+    def retries(self, one: HostPolicy) -> Iterator[tuple[Route | None, Retries]]:
+        """The retries that there may be of requests to it, by http route; None = those of calls that no route takes."""
+        if self._is_read(one):
+            yield from ((route, route.retries) for route in self._along(one.destinations) if is_retried(route))
+            default = default_retries(self._meshconfig)
+            if one.direct and can_occur(default, PROTOCOLS):
+                yield None, default
 
     def backends(self, one: HostPolicy) -> Backends:
         """What is behind it."""
@@ -199,6 +239,26 @@ class HostPolicies:
         known = self._inventory.find(SERVICE, name[1], name[0]) if name else None
         return [*([known] if known else []), *self._entries.get(host, ())]
 
+    def places(self, host: str) -> Mapping[int, Location]:
+        """Where the ports of a host stand, by number."""
+        found: dict[int, Location] = {}
+        for service in self.services(host):
+            for port in _ports([service]):
+                found.setdefault(port.number, service.at("spec", "ports", port.position))
+        return found
+
+    def routes_to(self, host: str) -> list[Route]:
+        """The http routes that lead to a host."""
+        return self._along(self.destinations(host))
+
+    def _is_read(self, one: HostPolicy) -> bool:
+        """Whether requests to it are read at one of its ports, as far as these are known."""
+        return not one.ports or any(self.reads_requests(one, port) for port in one.ports if port.protocol != "udp")
+
+    def _along(self, destinations: Iterable[Destination]) -> list[Route]:
+        """The http routes that have some of these destinations, each once."""
+        return list({id(route): route for d in destinations for route in self._routes.get(d, ())}.values())
+
     def destinations(self, host: str) -> Sequence[Destination]:
         """The destinations of routes that lead to a host, http routes first."""
         return self._led_to.get(host, ())
@@ -227,6 +287,7 @@ class HostPolicies:
         settled = _settled_ports(outcomes, subset)
         labels = _labels(outcomes, subset)
         led = self.destinations(host.name)
+        direct = not (subset or host.claims)
         balanced = not _passes_through(service) or host.name in self._behind_gateways
         for port in (None, *settled):
             served = tuple(p for p in ports if _is_for(p.number, port, settled))
@@ -234,8 +295,10 @@ class HostPolicies:
                 continue
             here = tuple(d for d in led if (d.subset or "") == subset and _is_for(d.port, port, settled))
             policy = self._policy(merged, port, subset)
-            use = _use(host, subset, bool(here), bool(led))
-            yield HostPolicy(host.name, port, subset, service, served, merged, policy, here, use, labels, balanced)
+            use = _use(direct, bool(subset), bool(here), bool(led))
+            yield HostPolicy(
+                host.name, port, subset, service, served, merged, policy, here, use, direct, labels, balanced
+            )
 
     def _policy(
         self, merged: Effective[Merged | None], port: int | None, subset: str
@@ -285,8 +348,7 @@ def _labels(outcomes: Iterable[Merged], subset: str) -> Mapping[str, str]:
     return required(found[0].get(*found[1], "labels")) if found else {}
 
 
-def _use(host: Host, subset: str, here: bool, anywhere: bool) -> Answer:
+def _use(direct: bool, subset: bool, here: bool, anywhere: bool) -> Answer:
     if here or not (subset or anywhere):
         return Answer.YES
-    is_called_directly = not (subset or host.claims)
-    return Answer.MAYBE if is_called_directly or not anywhere else Answer.NO
+    return Answer.MAYBE if direct or not anywhere else Answer.NO

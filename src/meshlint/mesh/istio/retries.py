@@ -6,10 +6,10 @@ proxy never retries once response headers have been forwarded.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from ..effective import Effective
-from ..subjects import Route
+from ..effective import UNKNOWN, Effective, Unknown
+from ..subjects import Retries, Route
 
 _REPEATS_WORK = {"5xx", "gateway-error", "reset", "retriable-headers"}
 _REPEATS_WORK_ON_GRPC = {"cancelled", "deadline-exceeded", "internal"}
@@ -18,6 +18,7 @@ _REPEATS_REFUSALS_ON_GRPC = {"resource-exhausted", "unavailable"}
 _NEVER = {"retriable-headers", "http3-post-connect-failure"}
 """What a VirtualService cannot complete with a list of headers, and what needs HTTP/3 to the server, which proxies do not speak."""
 
+PROTOCOLS = ("http", "grpc")
 _ON_A_TIMEOUT = {"5xx", "gateway-error", "reset"}
 
 
@@ -45,6 +46,22 @@ def can_fire(word: str, words: Sequence[str], protocol: str) -> bool:
     if word == "retriable-status-codes":
         return any(other.isdigit() for other in words)
     return word not in _NEVER and (protocol == "grpc" or not reads_grpc_status(word))
+
+
+def can_occur(retries: Retries, protocols: Iterable[str]) -> bool:
+    """Whether requests of one of these protocols may be sent again."""
+    spoken = tuple(protocols)
+
+    def may_fire(words: tuple[str, ...] | Unknown) -> bool:
+        return words is UNKNOWN or any(can_fire(word, words, protocol) for word in words for protocol in spoken)
+
+    attempts = retries.attempts.holds(lambda number: isinstance(number, int) and number > 0)
+    return attempts is not None and retries.conditions.holds(may_fire) is not None
+
+
+def is_retried(route: Route) -> bool:
+    """Whether requests of a route may be sent again."""
+    return can_occur(route.retries, (outcome.value for outcome in route.protocol.outcomes))
 
 
 def retries_a_timeout(words: Sequence[str]) -> bool:
