@@ -27,10 +27,10 @@ from ..order import spread
 T = TypeVar("T")
 
 _TOP: Path = ("spec", "trafficPolicy")
-_OF_PORTS = ("connectionPool", "outlierDetection", "loadBalancer", "tls")
+BLOCKS_OF_PORTS = ("connectionPool", "outlierDetection", "loadBalancer", "tls")
 """The blocks an entry of portLevelSettings may have: it replaces all four, whether it has them or not."""
 
-_BLOCKS = (*_OF_PORTS, "tunnel", "proxyProtocol", "retryBudget")
+BLOCKS = (*BLOCKS_OF_PORTS, "tunnel", "proxyProtocol", "retryBudget")
 _TIE = "creation times decide which DestinationRule is merged first"
 
 
@@ -61,7 +61,7 @@ Layer = Mapping[str, Effective[Block | None]]
 
 
 class TrafficPolicy(NamedTuple):
-    """The blocks in force, in the order of `_BLOCKS`."""
+    """The blocks in force, in the order of `BLOCKS`."""
 
     connection_pool: Effective[Block | None]
     outlier_detection: Effective[Block | None]
@@ -87,6 +87,29 @@ def traffic_policy(
         loses_budget = meshconfig is not None and meshconfig.istio_version < (1, 29)
         whole = _under_subset(whole, merged, port, subset, loses_budget)
     return TrafficPolicy(*whole.values())
+
+
+def stages(merged: Merged, port: int | None, subset: str) -> list[tuple[Location, TrafficPolicy]]:
+    """The policies on the way to that of a port and subset, each with the place of what made it out of the one before: the
+    top level, its entry for the port, the subset, the subset's entry for the port. Without the mesh's defaults, in the newest
+    version.
+    """
+    whole = _top(merged, None)
+    found: list[tuple[Location, Layer]] = []
+    if merged.policy:
+        found.append((merged.policy.at(*_TOP), whole))
+        entry = _entry(merged.policy, _TOP, port)
+        if entry:
+            whole = _top(merged, port)
+            found.append((merged.policy.at(*entry), whole))
+    own = merged.subset(subset)
+    if own:
+        rule, path = own[0], (*own[1], "trafficPolicy")
+        found.append((rule.at(*path), _under_subset(whole, merged, None, subset, False)))
+        entry = _entry(rule, path, port)
+        if entry:
+            found.append((rule.at(*entry), _under_subset(whole, merged, port, subset, False)))
+    return [(place, TrafficPolicy(*layer.values())) for place, layer in found]
 
 
 def tls_of_endpoints(merged: Merged | None, port: int, subset: str) -> Block | None:
@@ -127,12 +150,12 @@ def read(
 def _top(merged: Merged | None, port: int | None) -> Layer:
     if merged is None:
         nothing: Effective[Block | None] = Effective(None, (Reason("no DestinationRule applies", None, Basis.DEFAULT),))
-        return dict.fromkeys(_BLOCKS, nothing)
+        return dict.fromkeys(BLOCKS, nothing)
     if merged.policy is None:
         rule = merged.rules[0]
         missing = Effective(None, (Reason(f"{rule} has no trafficPolicy", rule.at(*_TOP)),))
-        return dict.fromkeys(_BLOCKS, missing)
-    whole = {name: _stated(merged.policy, _TOP, name, f"{merged.policy}") for name in _BLOCKS}
+        return dict.fromkeys(BLOCKS, missing)
+    whole = {name: _stated(merged.policy, _TOP, name, f"{merged.policy}") for name in BLOCKS}
     return _of_port(whole, merged.policy, _TOP, port)
 
 
@@ -143,9 +166,9 @@ def _of_port(whole: Layer, rule: Resource, path: Path, port: int | None) -> Laye
         return whole
     where = rule.at(*entry)
     settled = dict(whole)
-    for name in _BLOCKS:
+    for name in BLOCKS:
         before = whole[name].because if whole[name].value else ()
-        block = _block(rule, entry, name) if name in _OF_PORTS else None
+        block = _block(rule, entry, name) if name in BLOCKS_OF_PORTS else None
         if block:
             text = f"portLevelSettings of port {port} have their own {name}"
             settled[name] = Effective(block, (*before, Reason(text, block.location)))
@@ -164,9 +187,9 @@ def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str, l
     if found is None:
         return whole
     rule, path = found[0], (*found[1], "trafficPolicy")
-    own = {name: _stated(rule, path, name, f"subset {subset}") for name in _BLOCKS}
+    own = {name: _stated(rule, path, name, f"subset {subset}") for name in BLOCKS}
     own = dict(_of_port(own, rule, path, port))
-    replaces = _OF_PORTS if _entry(rule, path, port) else ()
+    replaces = BLOCKS_OF_PORTS if _entry(rule, path, port) else ()
     over = dict(whole)
     for name, block in own.items():
         if block.value or name in replaces:
