@@ -57,6 +57,13 @@ spec:
       timeout: 5s
       retries: {attempts: 2, perTryTimeout: 1s, retryOn: "5xx,reset"}
 ---
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata: {name: billing, namespace: aardvark}
+spec:
+  host: billing
+  trafficPolicy: {retryBudget: {percent: 20}}
+---
 apiVersion: v1
 kind: Namespace
 metadata: {name: zebra}

@@ -241,6 +241,7 @@ def test_fingerprints_stay_after_ten_blank_lines(lint: Lint) -> None:
     assert [f["fingerprint"] for f in after] == [f["fingerprint"] for f in before]
     assert [(b["location"]["startLine"], a["location"]["startLine"]) for b, a in zip(before, after, strict=True)] == [
         (13, 23),
+        (14, 24),
         (16, 26),
     ]
 
