@@ -102,7 +102,7 @@ class BackendsOfHosts:
     def _size(
         self, host: str, workloads: Sequence[Workload], endpoints: Sequence[Endpoint]
     ) -> Effective[Count | Unknown]:
-        counts = [self._count(workload) for workload in workloads]
+        counts = [self.pods_of(workload) for workload in workloads]
         because = tuple(reason for count in counts for reason in count.because)
         named = next((e.address for e in endpoints if not is_address(e.address)), None)
         if named:
@@ -117,7 +117,8 @@ class BackendsOfHosts:
             because += (Reason(f"{listed} of its endpoints are listed in the input"),)
         return Effective(Count(sum(c.least for c in known) + listed, sum(c.most for c in known) + listed), because)
 
-    def _count(self, workload: Workload) -> Effective[Count | Unknown]:
+    def pods_of(self, workload: Workload) -> Effective[Count | Unknown]:
+        """How many pods a workload has."""
         pod, owner = workload.pod, workload.resource
         if pod is None:
             return Effective(UNKNOWN, (Reason(f"the pods of {workload} are not in the input", None, Basis.ASSUMED),))

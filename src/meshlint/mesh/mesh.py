@@ -41,8 +41,10 @@ from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
 if TYPE_CHECKING:
+    from .istio.capacity import Capacity
     from .istio.double_tls import DoubleEncryption
     from .istio.host_policies import HostPolicies
+    from .istio.unread import UnreadSettings
     from .istio.xds.istiod import Istiod
 
 _MERGES_SLASHES = ("MERGE_SLASHES", "DECODE_AND_MERGE_SLASHES")
@@ -197,6 +199,28 @@ class Mesh:
             self.routes,
             self.backends,
             self.domain,
+        )
+
+    @cached_property
+    def unread_settings(self) -> UnreadSettings:
+        from .istio.unread import UnreadSettings
+
+        return UnreadSettings(self.host_policies, self.hosts, self.meshconfig)
+
+    @cached_property
+    def capacity(self) -> Capacity:
+        from .istio.callers import Callers
+        from .istio.capacity import Capacity
+
+        callers = Callers(self.workloads, self.hops, self.host_policies, self.hosts, self.domain)
+        return Capacity(
+            self.workloads,
+            self.backends,
+            self.host_policies,
+            callers,
+            self.ports_of,
+            self._visibility,
+            self.meshconfig,
         )
 
     def virtual_service(self, client: str, host: Host) -> Effective[Claim | None]:

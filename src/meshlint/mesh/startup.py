@@ -9,7 +9,6 @@ from ..resource.match import name_tokens
 from ..resource.resource import each, get
 from ..resource.words import Word, arguments, variables
 from ..resource.workload import PodTemplate
-from ..source.document import Path
 from .effective import Reason
 from .istio.injection import captures_calls_to
 from .subjects import Workload
@@ -49,7 +48,7 @@ def first_calls(workload: Workload) -> list[Call]:
 
 def calls(pod: PodTemplate) -> Iterator[Call]:
     """The calls at start that the containers of a pod show; init containers are not looked at."""
-    for path, container in _applications(pod):
+    for path, container in pod.applications():
         offline = is_offline(container)
         for word in (*arguments(container, path), *variables(container, path)):
             found = _call(word, offline)
@@ -63,7 +62,7 @@ def loads_locally(pod: PodTemplate) -> bool:
     """
     if pod.resource.group_kind in _FETCHING_FIRST:
         return True
-    for path, container in _applications(pod):
+    for path, container in pod.applications():
         words = [*arguments(container, path), *variables(container, path)]
         named = [word.value for word in words if word.name in (*_MODEL, *_MODEL_VARIABLES)]
         if is_offline(container) or any(value.startswith(("/", ".")) for value in named):
@@ -75,12 +74,6 @@ def is_offline(container: Mapping[str, Any]) -> bool:
     """Whether a container's environment forbids calls to the model hub."""
     values = [get(e, "value") for e in each(container, "env") if get(e, "name") in _OFFLINE]
     return any(str(value).lower() in ("1", "true", "yes", "on") for value in values)
-
-
-def _applications(pod: PodTemplate) -> Iterator[tuple[Path, Mapping[str, Any]]]:
-    for path, container in pod.containers():
-        if "initContainers" not in path and container.get("name") != "istio-proxy":
-            yield path, container
 
 
 def _call(word: Word, offline: bool) -> tuple[str, int | None] | None:

@@ -33,6 +33,12 @@ class PodTemplate(NamedTuple):
         for path in self.container_paths:
             yield path, self.resource.mapping(*path)
 
+    def applications(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
+        """The containers beside the proxy; init containers are none."""
+        for path, container in self.containers():
+            if "initContainers" not in path and container.get("name") != "istio-proxy":
+                yield path, container
+
     def __str__(self) -> str:
         return f"{self.namespace}/{self.name}"
 

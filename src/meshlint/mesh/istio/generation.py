@@ -98,9 +98,10 @@ class Protocols:
         known = self._inventory.find(SERVICE, service[1], service[0]) if service else None
         if known:
             for index, port in enumerate(service_ports(known)):
-                if target.port in (None, port.number) and not _is_beside_traffic(port.name):
+                if target.port in (None, port.number) and not is_beside_traffic(port.name):
                     yield port.protocol, known.at("spec", "ports", index)
 
 
-def _is_beside_traffic(name: str | None) -> bool:
+def is_beside_traffic(name: str | None) -> bool:
+    """Whether a port is for metrics, by its name."""
     return name in ("metrics", "http-metrics", "prometheus")
