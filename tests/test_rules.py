@@ -167,6 +167,10 @@ WITHOUT_A_FIX = {
     "mtls/mtls_disabled_on_port/examples/bad_tie.yaml:12": "nobody knows which policy decides",
     "egress/egress_unrestricted/examples/bad_mesh_settings.yaml:11": "the namespaces have no Sidecar",
     "egress/egress_unrestricted/examples/bad_root_sidecar.yaml:11": "the Sidecar is for every namespace",
+    "destinations/traffic_policy_override_drops_settings/examples/bad_budget_of_a_port.yaml:14": "a port has no budget",
+    "destinations/traffic_policy_override_drops_settings/examples/bad_if_it_wins.yaml:38": "nobody knows what is merged",
+    "destinations/h2_upgrade_on_non_http_port/examples/bad_tls_twice.yaml:28": "it changes what the proxy offers",
+    "destinations/h2_upgrade_on_non_http_port/examples/bad_sniffed_behind_gateway.yaml:37": "gateways obey it",
     "retries/retry_on_generation_route/examples/bad_mesh_default.yaml:11": "it is the policy of every route",
     "retries/retry_on_generation_route/examples/bad_built_in_conditions/routes.yaml:20": "there is no block",
     "authorization/path_wildcard_matched_literally/examples/bad_allow.yaml:16": "only paths have templates",
@@ -515,6 +519,89 @@ MESSAGES = [
         "egress/tls_origination_on_tls_port/examples/bad_origination.yaml:25",
         "Calls to api.openai.com:443 will carry TLS inside TLS and fail at the server: the port is TLS, which the application "
         "encrypts, and DestinationRule agents/openai encrypts it again with SIMPLE.",
+    ),
+    (
+        "destinations/traffic_policy_override_drops_settings/examples/bad_subset.yaml:30",
+        "Calls to subset stable of llama.ai-inference.svc.cluster.local lose tcp.maxConnections, tcp.connectTimeout, "
+        "http.http2MaxRequests and http.maxRetries of the rule's own trafficPolicy: the connectionPool of a subset "
+        "replaces the whole block instead of adding to it.",
+    ),
+    (
+        "destinations/traffic_policy_override_drops_settings/examples/bad_port.yaml:17",
+        "Calls to port 6334 of qdrant.rag.svc.cluster.local lose connectionPool and outlierDetection of the rule's own "
+        "trafficPolicy: an entry of portLevelSettings replaces everything for its port and inherits nothing.",
+    ),
+    (
+        "destinations/traffic_policy_override_drops_settings/examples/bad_port_of_a_subset.yaml:22",
+        "Calls to port 8080 of subset canary of retriever.rag.svc.cluster.local lose connectionPool and outlierDetection "
+        "of the subset's own trafficPolicy and the rule's own trafficPolicy: an entry of portLevelSettings replaces "
+        "everything for its port and inherits nothing.",
+    ),
+    (
+        "destinations/traffic_policy_override_drops_settings/examples/bad_two_rules.yaml:27",
+        "Calls to subset stable of llama.ai-inference.svc.cluster.local lose http.http2MaxRequests and http.maxRetries of "
+        "the trafficPolicy of DestinationRule ai-inference/llama: the connectionPool of a subset replaces the whole block "
+        "instead of adding to it.",
+    ),
+    (
+        "destinations/h2_upgrade_on_non_http_port/examples/bad_tls_twice.yaml:28",
+        "Calls to api.openai.com are not changed by http.h2UpgradePolicy: port 443 is HTTPS, and proxies forward the "
+        "bytes unread; with tls mode SIMPLE it makes them offer ALPN h2 only, which breaks a server of HTTP/1.1.",
+    ),
+    (
+        "destinations/h2_upgrade_on_non_http_port/examples/bad_port_entry.yaml:19",
+        "Calls to port 5432 of store.rag.svc.cluster.local are not changed by http.http2MaxRequests and "
+        "http.maxRequestsPerConnection: port 5432 is TCP, and proxies forward the bytes unread.",
+    ),
+    (
+        "destinations/h2_upgrade_on_non_http_port/examples/bad_sniffed_behind_gateway.yaml:37",
+        "Calls of sidecars to speech.ai-inference.svc.cluster.local are not changed by http.h2UpgradePolicy: port 8000 "
+        "names no protocol, and sidecars keep the HTTP version of the caller; only gateways speak HTTP/2 to it.",
+    ),
+    (
+        "resilience/connection_pool_below_model_concurrency/examples/bad_requests.yaml:57",
+        "The proxy of each pod admits 128 requests at a time to llama.ai-inference.svc.cluster.local, where its model "
+        "server can run 256: the rest gets 503 while GPUs idle.",
+    ),
+    (
+        "resilience/connection_pool_below_model_concurrency/examples/bad_connections.yaml:54",
+        "The proxy of each pod admits 100 requests at a time to llama.ai-inference.svc.cluster.local, where its model "
+        "server can run 256: the rest waits or gets 503 while GPUs idle.",
+    ),
+    (
+        "resilience/connection_pool_below_model_concurrency/examples/bad_callers.yaml:128",
+        "The proxies of all known callers together admit 900 requests at a time to llama.ai-inference.svc.cluster.local, "
+        "where the model servers can run 1024: the rest gets 503 while GPUs idle.",
+    ),
+    (
+        "resilience/connection_pool_below_model_concurrency/examples/bad_queue.yaml:27",
+        "The proxy of a caller lets 1 request wait for a connection to mistral.ai-inference.svc.cluster.local: what else "
+        "arrives while one is being opened gets 503.",
+    ),
+    (
+        "retries/retry_budget_too_large/examples/bad_default_percent.yaml:29",
+        "Of the requests that a caller's proxy has running to llama.ai-inference.svc.cluster.local, up to 20% (and never "
+        "fewer than 1) may be retries, each a full generation.",
+    ),
+    (
+        "retries/retry_budget_too_large/examples/bad_floor.yaml:31",
+        "Of the requests that a caller's proxy has running to llama.ai-inference.svc.cluster.local, always 10 may be "
+        "retries, each a full generation.",
+    ),
+    (
+        "retries/retry_budget_too_large/examples/bad_max_retries.yaml:32",
+        "Of the requests that a caller's proxy has running to llama.ai-inference.svc.cluster.local, up to 32 may be "
+        "retries, each a full generation.",
+    ),
+    (
+        "retries/retries_without_budget/examples/bad_subset.yaml:19",
+        "When requests to subset canary of cart.shop.svc.cluster.local fail on gateway-error, every caller retries up to "
+        "2 times without a common limit, multiplying the load by up to 3.",
+    ),
+    (
+        "retries/retries_without_budget/examples/bad_no_limit.yaml:22",
+        "When requests to cart.shop.svc.cluster.local fail on connect-failure, refused-stream, unavailable, cancelled and "
+        "retriable-status-codes, every caller retries once without a common limit, multiplying the load by up to 2.",
     ),
     (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",
