@@ -62,7 +62,7 @@ kind: DestinationRule
 metadata: {name: billing, namespace: aardvark}
 spec:
   host: billing
-  trafficPolicy: {retryBudget: {percent: 20}}
+  trafficPolicy: {connectionPool: {http: {maxRetries: 3}}}
 ---
 apiVersion: v1
 kind: Namespace
