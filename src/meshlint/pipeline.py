@@ -8,7 +8,7 @@ from .finding import Audience, Confidence, Finding
 from .mesh.mesh import Mesh
 from .report.report import Report, Summary, hidden_hint
 from .report.suppress import sift
-from .resource.inventory import Inventory
+from .resource.inventory import Inventory, supplied
 from .resource.kinds import is_mesh_resource
 from .resource.namespaces import Namespaces
 from .resource.objects import resources
@@ -76,8 +76,9 @@ def read(
         helm += [file.name] if loaded.helm else []
     objects = resources(documents, Namespaces(namespace, reading.files).of)
     variants = split(objects.resources)
+    whole = supplied(objects.resources)
     return Input(
-        tuple(Mesh(Inventory(variant.resources), config.settings) for variant in variants),
+        tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants),
         tuple(variant.label for variant in variants),
         objects.resources,
         reading.files,

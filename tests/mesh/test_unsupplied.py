@@ -47,6 +47,19 @@ NAMED = {
         "DestinationRule ml/a\nspec: {host: llama}\n---\nServiceEntry ml/b\nspec: {hosts: [tei.ml.svc.cluster.local]}\n",
         [("ml", "", "llama")],
     ),
+    "a Service without a namespace": ("DestinationRule ml/a\nspec: {host: llama}\n---\nService llama\nspec: {}\n", []),
+    "another Service without a namespace": (
+        "DestinationRule ml/a\nspec: {host: llama}\n---\nService tei\nspec: {}\n",
+        [("ml", "", "llama")],
+    ),
+    "pods without a namespace": (
+        f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n---\nPod x {{labels: {{app: llama}}}}\nspec: {{containers: []}}\n",
+        [],
+    ),
+    "other pods without a namespace": (
+        f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n---\nPod x {{labels: {{app: tei}}}}\nspec: {{containers: []}}\n",
+        [("ml", "app=llama", "")],
+    ),
     "a Service of the namespace": ("DestinationRule ml/a\nspec: {host: llama}\n---\nService ml/other\nspec: {}\n", []),
     "a pod of the namespace": (
         f"AuthorizationPolicy ml/a\nspec: {{selector: {APP}}}\n---\nPod ml/other\nspec: {{containers: []}}\n",

@@ -133,6 +133,12 @@ def test_services_of_a_pod(inventory: Inventory) -> None:
     }
 
 
+def test_where_the_input_has_workloads_and_services(inventory: Inventory) -> None:
+    own = inventory.supplied
+    assert own == ({"shop", "bank", "(unset)"}, {"shop", "bank"})
+    assert Inventory((), own).supplied == own
+
+
 def test_empty_input() -> None:
     inventory = Inventory(())
     assert (inventory.resources, inventory.pods, inventory.namespaces) == ((), (), ())

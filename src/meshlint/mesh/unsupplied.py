@@ -21,7 +21,7 @@ from ..resource.kinds import (
     GroupKind,
 )
 from ..resource.match import resolve, split_service_host
-from ..resource.resource import Resource, required
+from ..resource.resource import UNSET_NAMESPACE, Resource, required
 from ..source.document import Location, Path
 from .istio.entries import hosts_of
 from .istio.injection import GATEWAY_NAME
@@ -81,10 +81,15 @@ def _is_installed(named: Unsupplied, root_namespace: str) -> bool:
 
 
 def _is_supplied(named: Unsupplied, inventory: Inventory) -> bool:
-    """Whether anything of the namespace is there, or a Gateway stands for what is named."""
-    gateway = named.labels.removeprefix(f"{GATEWAY_NAME}=")
-    made = gateway != named.labels and inventory.find(GATEWAY, named.namespace, gateway)
-    return bool(made or inventory.pods_in(named.namespace) or inventory.in_namespace(SERVICE, named.namespace))
+    """Whether anything of the namespace is there, or something that names none or a Gateway stands for what is named."""
+    if named.namespace in inventory.supplied.workloads or named.namespace in inventory.supplied.services:
+        return True
+    if named.host:
+        return inventory.find(SERVICE, UNSET_NAMESPACE, named.host) is not None
+    labels = dict(pair.split("=", 1) for pair in named.labels.split(","))
+    gateway = labels.get(GATEWAY_NAME)
+    made = gateway and inventory.find(GATEWAY, named.namespace, gateway)
+    return bool(made or inventory.selecting(UNSET_NAMESPACE, labels))
 
 
 def _selected(resource: Resource, root_namespace: str) -> Iterator[Unsupplied]:

@@ -155,11 +155,12 @@ class Workloads:
         if self._settings.closed:
             return
         seen: set[tuple[str, tuple[tuple[str, str], ...]]] = set()
+        supplied = self._inventory.supplied.workloads
         for kind in SELECTING:
             for policy in self._inventory.all(kind):
                 chosen = tuple(sorted(required(policy.get("spec", "selector", "matchLabels")).items()))
                 key = (policy.namespace, chosen)
-                if policy.namespace == self._meshconfig.root_namespace or self._inventory.pods_in(policy.namespace):
+                if policy.namespace == self._meshconfig.root_namespace or policy.namespace in supplied:
                     continue
                 if any(not isinstance(value, str) for _, value in chosen):
                     continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from .kinds import NAMESPACE, SERVICE, GroupKind
 from .match import matches
@@ -15,11 +16,32 @@ _NAME_LABEL = "kubernetes.io/metadata.name"
 """Label that the API server puts on every namespace."""
 
 
-class Inventory:
-    """The objects of one mesh, read-only. All sequences are in input order: by file, then by place in it."""
+class Supplied(NamedTuple):
+    """The namespaces that have workloads, and those that have Services, in any variant of an input."""
 
-    def __init__(self, resources: Iterable[Resource]) -> None:
+    workloads: frozenset[str]
+    services: frozenset[str]
+
+
+def supplied(resources: Iterable[Resource]) -> Supplied:
+    workloads, services = set(), set()
+    for resource in resources:
+        if resource.group_kind == SERVICE:
+            services.add(resource.namespace)
+        elif next(pod_templates(resource), None):
+            workloads.add(resource.namespace)
+    return Supplied(frozenset(workloads), frozenset(services))
+
+
+class Inventory:
+    """The objects of one mesh, read-only. All sequences are in input order: by file, then by place in it.
+
+    `whole` is of the input that the mesh is a variant of.
+    """
+
+    def __init__(self, resources: Iterable[Resource], whole: Supplied | None = None) -> None:
         self.resources = tuple(resources)
+        self._whole = whole
         self._by_kind: dict[GroupKind, list[Resource]] = defaultdict(list)
         self._by_namespace: dict[tuple[GroupKind, str], list[Resource]] = defaultdict(list)
         self._by_key: dict[Key, Resource] = {}
@@ -53,6 +75,11 @@ class Inventory:
         """The labels of a namespace; None where the input does not declare it."""
         known = self.find(NAMESPACE, "", namespace)
         return {**known.labels, _NAME_LABEL: namespace} if known else None
+
+    @cached_property
+    def supplied(self) -> Supplied:
+        """Where the input has workloads and Services, be it in another variant."""
+        return self._whole or supplied(self.resources)
 
     @cached_property
     def pods(self) -> tuple[PodTemplate, ...]:

@@ -94,7 +94,7 @@ class Outbound:
             if _calls_through_a_proxy(workload):
                 sidecars = self._visibility.sidecars(namespace, workload.labels)
                 groups.setdefault(tuple(map(id, sidecars)), (sidecars, []))[1].append(workload)
-        if not groups and (self._settings.closed or self._inventory.pods_in(namespace)):
+        if not groups and (self._settings.closed or namespace in self._inventory.supplied.workloads):
             return
         if not groups:
             sidecars = self._visibility.sidecars(namespace, None)
