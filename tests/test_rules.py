@@ -600,8 +600,13 @@ MESSAGES = [
     ),
     (
         "retries/retries_without_budget/examples/bad_no_limit.yaml:22",
-        "When requests to cart.shop.svc.cluster.local fail on connect-failure, refused-stream, unavailable, cancelled and "
-        "retriable-status-codes, every caller retries once without a common limit, multiplying the load by up to 2.",
+        "When requests to cart.shop.svc.cluster.local fail on connect-failure and refused-stream, every caller retries once "
+        "without a common limit, multiplying the load by up to 2.",
+    ),
+    (
+        "retries/retries_without_budget/examples/bad_never_occurs.yaml:14",
+        "When requests to cart.shop.svc.cluster.local fail on what retryOn may name one day (unavailable,resource-exhausted "
+        "never occurs), every caller retries up to 2 times without a common limit, multiplying the load by up to 3.",
     ),
     (
         "schema/duplicate_key/examples/bad_copied_block.yaml:16",

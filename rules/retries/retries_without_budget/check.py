@@ -1,7 +1,8 @@
 from collections.abc import Iterator
 
-from meshlint.mesh.effective import UNKNOWN, Effective
+from meshlint.mesh.effective import Effective, Unknown
 from meshlint.mesh.istio.host_policies import names
+from meshlint.mesh.istio.retries import can_fire
 from meshlint.mesh.istio.xds.limits import pool
 from meshlint.mesh.istio.xds.traffic_policy import TrafficPolicy
 from meshlint.mesh.mesh import Mesh
@@ -17,17 +18,26 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
         found = [(one, _unlimited(one.policy, mesh)) for one in mesh.host_policies.for_route(route, client)]
         unlimited = [(one, policy) for one, policy in found if policy]
         if unlimited:
-            words = route.retries.conditions.value
             grounds = [ground for _, policy in unlimited for ground in (policy, policy.value.retry_budget)]
             yield Problem(
                 route.retries.block,
                 related=grounds,
                 rests_on=[attempts, *grounds],
                 host=names([one for one, _ in unlimited]),
-                conditions="what retryOn says" if words is UNKNOWN else words,
+                conditions=_conditions(route),
                 times="once" if attempts.value == 1 else f"up to {attempts.value} times",
                 tries=attempts.value + 1,
             )
+
+
+def _conditions(route: Route) -> str | list[str]:
+    """What requests must fail on to be retried: the words of retryOn that can occur."""
+    words = route.retries.conditions.value
+    if isinstance(words, Unknown):
+        return "what retryOn says"
+    protocols = [outcome.value for outcome in route.protocol.outcomes]
+    able = [word for word in words if any(can_fire(word, words, protocol) for protocol in protocols)]
+    return able or f"what retryOn may name one day ({','.join(words)} never occurs)"
 
 
 def _unlimited(policy: Effective[TrafficPolicy | None], mesh: Mesh) -> Effective[TrafficPolicy] | None:
