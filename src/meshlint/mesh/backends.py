@@ -78,8 +78,8 @@ class BackendsOfHosts:
 
     def localities(self, backends: Backends) -> set[str]:
         """The localities (`region/zone/subzone`) of backends, as far as the input tells them."""
-        pods = {id(workload.pod) for workload in backends.workloads}
-        places = [proxy.locality for proxy in self._istiod().proxies if id(proxy.pod) in pods] if pods else []
+        found = (self._istiod().proxy_of(workload.pod) for workload in backends.workloads if workload.pod)
+        places = [proxy.locality for proxy in found if proxy]
         return {place.rstrip("/") for place in (*places, *(e.locality for e in backends.endpoints))} - {""}
 
     def _behind(self, host: str) -> Iterator[Workload]:

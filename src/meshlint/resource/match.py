@@ -1,9 +1,10 @@
 """How objects name each other: label selectors, host names, ports and protocols, durations."""
 
 import re
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from functools import cache
+from functools import cache, cached_property
 from ipaddress import ip_address
 from operator import itemgetter
 from typing import Any, Generic, NamedTuple, TypeVar
@@ -135,6 +136,48 @@ def subset_of(host: str, pattern: str) -> bool:
 def more_specific(host: str) -> tuple[bool, int, str]:
     """Sorts the most specific host first: names before wildcards, then the longer, then by letter (`host.MoreSpecific`)."""
     return (host.startswith("*"), -len(host), host)
+
+
+_LAST = "\U0010ffff"
+"""A letter behind all that names have."""
+
+
+class Names:
+    """Hosts and patterns (`*.a.com`), found in their order by what overlaps with them; none is looked at that does not."""
+
+    def __init__(self, names: Iterable[str]) -> None:
+        self._positions = {name: position for position, name in enumerate(dict.fromkeys(names))}
+        self._patterns = {name[1:]: name for name in self._positions if name.startswith("*")}
+        self._lengths = sorted({len(suffix) for suffix in self._patterns})
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._positions
+
+    def meeting(self, host: str) -> list[str]:
+        """The names that a host or pattern has a name in common with (`host_matches`); of a host its own comes first."""
+        if host.startswith("*"):
+            return self._ordered({*self.covering(host), *self.covered(host)})
+        return ([host] if host in self._positions else []) + self.covering(host)
+
+    def covering(self, host: str) -> list[str]:
+        """The patterns that cover all that a host or pattern covers (`subset_of`)."""
+        text = host[1:] if host.startswith("*") else host
+        ends = (text[len(text) - length :] for length in self._lengths if length <= len(text))
+        return self._ordered(self._patterns[end] for end in ends if end in self._patterns)
+
+    def covered(self, pattern: str) -> list[str]:
+        """The names all of which a pattern covers."""
+        start = pattern[:0:-1]
+        first, end = (bisect_left(self._backwards, (text,)) for text in (start, start + _LAST))
+        return self._ordered(name for _, name in self._backwards[first:end])
+
+    @cached_property
+    def _backwards(self) -> list[tuple[str, str]]:
+        """The names, each behind its letters from the last to the first."""
+        return sorted((name[::-1].removesuffix("*"), name) for name in self._positions)
+
+    def _ordered(self, names: Iterable[str]) -> list[str]:
+        return sorted(names, key=self._positions.__getitem__)
 
 
 class ServicePort(NamedTuple):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import SERVICE_ENTRY
-from ...resource.match import entry_ports, host_matches, subset_of
+from ...resource.match import Names, entry_ports, subset_of
 from ...resource.resource import Resource, get
 from ...source.document import Location
 from ..effective import Reason
@@ -62,21 +62,6 @@ class ServiceEntries:
     def exported(self, entry: Resource) -> frozenset[str]:
         """The namespaces that a ServiceEntry is exported to; `*` = all."""
         return self._visibility.export_to(entry, SERVICE_ENTRY)
-
-
-class Names:
-    """Hosts and patterns, found by a host or pattern they match; of hosts, only a pattern looks at every one."""
-
-    def __init__(self, names: Iterable[str]) -> None:
-        self._names = dict.fromkeys(names)
-        self._patterns = [name for name in self._names if name.startswith("*")]
-
-    def meeting(self, host: str) -> list[str]:
-        """The names that match a host or pattern; one without `*` comes before the patterns."""
-        if host.startswith("*"):
-            return [name for name in self._names if host_matches(name, host)]
-        same = [host] if host in self._names else []
-        return same + [pattern for pattern in self._patterns if subset_of(host, pattern)]
 
 
 def _has_port(entry: Resource, port: int) -> bool:

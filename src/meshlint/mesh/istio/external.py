@@ -9,14 +9,14 @@ from typing import NamedTuple
 from ...config import Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import GATEWAY, INGRESS, ISTIO_GATEWAY, SERVICE_ENTRY
-from ...resource.match import host_matches, resolve, split_service_host
+from ...resource.match import Names, host_matches, resolve, split_service_host
 from ...resource.resource import Resource, each, get
 from ...source.document import Location, Path
 from ..effective import Basis, Effective, Reason
 from ..model_providers import is_provider
 from ..subjects import DataPlane, Declared, Route
 from ..workloads import Workloads
-from .entries import Names, ServiceEntries, hosts_of, is_external, is_local
+from .entries import ServiceEntries, hosts_of, is_external, is_local
 
 
 class Named(NamedTuple):

@@ -28,7 +28,7 @@ from typing import NamedTuple
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import NAMESPACE, SERVICE, SERVICE_ENTRY, VIRTUAL_SERVICE
-from ...resource.match import ServicePort, entry_ports, service_ports, split_service_host, subset_of
+from ...resource.match import Names, ServicePort, entry_ports, service_ports, split_service_host
 from ...resource.resource import Resource, get, required
 from ...source.document import Location, Path
 from ..backends import Backends, BackendsOfHosts, Count
@@ -104,7 +104,7 @@ class HostPolicies:
         self._backends = backends
         self._domain = domain
         self._hosts = {host.name: host for host in hosts}
-        self._concrete = [host.name for host in hosts if not host.name.startswith("*")]
+        self._concrete = Names(host.name for host in hosts if not host.name.startswith("*"))
         self._entries: dict[str, list[Resource]] = defaultdict(list)
         for entry in inventory.all(SERVICE_ENTRY):
             for name in entry.items("spec", "hosts"):
@@ -123,7 +123,9 @@ class HostPolicies:
             for destination in l4_destinations(virtual_service, domain):
                 self._led_to[destination.host].append(destination)
         self._known: dict[str, tuple[HostPolicy, ...]] = {}
-        self._settled: dict[tuple[Merged | None, int | None, str], TrafficPolicy] = {}
+        self._settled: dict[tuple[int, int | None, str], TrafficPolicy] = {}
+        self._sizes: dict[object, Backends] = {}
+        self._ejections: dict[str, list[tuple[HostPolicy, Effective[Ejection | None]]]] = {}
 
     def of(self, host: Host) -> Sequence[HostPolicy]:
         """What clients get for a host. A wildcard has none where the input has hosts that it covers, which have their own;
@@ -131,7 +133,7 @@ class HostPolicies:
         """
         known = self._known.get(host.name)
         if known is None:
-            is_covering = host.name.startswith("*") and any(subset_of(name, host.name) for name in self._concrete)
+            is_covering = host.name.startswith("*") and bool(self._concrete.covered(host.name))
             outcomes = () if is_covering else self._rules.outcomes(host.name)
             known = tuple(policy for merged in outcomes for policy in self._policies(host, merged))
             self._known[host.name] = known
@@ -169,7 +171,10 @@ class HostPolicies:
 
     def backends(self, one: HostPolicy) -> Backends:
         """What is behind it."""
-        return self._backends.of(one.host, one.labels, one.ports)
+        key = (one.host, tuple(one.labels.items()), one.ports)
+        if key not in self._sizes:
+            self._sizes[key] = self._backends.of(one.host, one.labels, one.ports)
+        return self._sizes[key]
 
     def locality(self, one: HostPolicy, policy: TrafficPolicy) -> Effective[LocalitySetting | None]:
         """What decides about localities under a policy of a host; None = nothing does."""
@@ -214,16 +219,17 @@ class HostPolicies:
         """The policy of a port and subset if this were the DestinationRule in force; None = there is no such subset."""
         if subset and (merged is None or merged.subset(subset) is None):
             return None
-        key = (merged, port, subset)
+        key = (id(merged), port, subset)
         if key not in self._settled:
-            self._settled[key] = traffic_policy(*key, self._meshconfig)
+            self._settled[key] = traffic_policy(merged, port, subset, self._meshconfig)
         return self._settled[key]
 
-    def ejections(self, host: Host) -> Iterator[tuple[HostPolicy, Effective[Ejection | None]]]:
+    def ejections(self, host: Host) -> Sequence[tuple[HostPolicy, Effective[Ejection | None]]]:
         """What outlier detection may do to each pool of a host that calls reach; None = nothing, or not known."""
-        for one in self.of(host):
-            if one.use is Answer.YES and one.balanced:
-                yield one, self._ejection(one)
+        if host.name not in self._ejections:
+            called = [one for one in self.of(host) if one.use is Answer.YES and one.balanced]
+            self._ejections[host.name] = [(one, self._ejection(one)) for one in called]
+        return self._ejections[host.name]
 
     def _ejection(self, one: HostPolicy) -> Effective[Ejection | None]:
         def step(policy: Effective[TrafficPolicy | None]) -> Effective[Ejection | None]:

@@ -42,6 +42,7 @@ class MeshConfig:
         self.failures: list[Failure] = []
         self._sources = self._config_maps(inventory) or _operators(inventory) or _values(inventory)
         self._values = _chart_values(inventory)
+        self._known: dict[Path, Effective[Any]] = {}
 
     @property
     def istio_version(self) -> tuple[int, int]:
@@ -73,6 +74,11 @@ class MeshConfig:
 
     def value(self, *path: str) -> Effective[Any]:
         """The value at a path of meshConfig; None by Istio's default. Sources that differ are candidates."""
+        if path not in self._known:
+            self._known[path] = self._value(path)
+        return self._known[path]
+
+    def _value(self, path: tuple[str, ...]) -> Effective[Any]:
         outcomes = []
         for source in self._sources:
             found = source.get(path)

@@ -60,11 +60,14 @@ def possible_sequences(resources: Sequence[Resource]) -> list[list[Resource]]:
     orders = [ordered] + ([[*unknown, *stamped]] if stamped else [])
     for resource in ordered:
         rest = [r for r in ordered if r is not resource]
-        first, last = [resource, *rest], [*rest, resource]
-        possible = [first] if not resource.created or resource is stamped[0] else []
-        possible += [last] if not resource.created or resource is stamped[-1] else []
-        orders += [order for order in possible if order not in orders]
-    return orders
+        if not resource.created or resource is stamped[0]:
+            orders.append([resource, *rest])
+        if not resource.created or resource is stamped[-1]:
+            orders.append([*rest, resource])
+    distinct: dict[tuple[int, ...], list[Resource]] = {}
+    for order in orders:
+        distinct.setdefault(tuple(map(id, order)), order)
+    return list(distinct.values())
 
 
 def one_of(outcomes: Sequence[Effective[T]], why: str, basis: Basis = Basis.TIE) -> Effective[T]:

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from ...config import Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import AUTHORIZATION_POLICY, ISTIO_GATEWAY, NAMESPACE, SERVICE_ENTRY
+from ...resource.match import Names
 from ...resource.resource import Resource
 from ...source.document import Location
 from ..effective import Basis, Effective, Reason
@@ -16,7 +17,7 @@ from ..network import NetworkPolicies
 from ..subjects import DataPlane, Egress, Workload
 from ..workloads import Workloads
 from .egress import of_mesh, of_sidecars
-from .entries import Names, ServiceEntries, hosts_of, is_external, is_local
+from .entries import ServiceEntries, hosts_of, is_external, is_local
 from .external import ExternalHosts
 from .injection import captures_calls_outside
 from .meshconfig import MeshConfig

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 
+from ...resource.match import Names
 from ...resource.resource import Resource
 from ..subjects import Route
-from .entries import Names
 
 
 class Siblings:

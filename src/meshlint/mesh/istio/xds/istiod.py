@@ -8,6 +8,7 @@ from functools import cached_property
 
 from ....resource.inventory import Inventory
 from ....resource.kinds import DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET, STATEFUL_SET
+from ....resource.workload import PodTemplate
 from ..destinations import DestinationRules
 from ..meshconfig import MeshConfig
 from ..mtls import PeerAuthentications
@@ -44,12 +45,30 @@ class Istiod:
         self.inventory = inventory
         self.meshconfig = meshconfig
         self.domain = domain
-        self.peer_authentications = PeerAuthentications(inventory, meshconfig.root_namespace, oldest)
-        pods = [pod for pod in inventory.pods if pod.resource.group_kind in _PODS]
-        self.proxies: Sequence[Proxy] = tuple(proxies(pods, inventory, meshconfig))
-        self.registry = Registry(inventory, meshconfig, visibility, self.proxies, domain)
-        self.virtual_services = VirtualServices(inventory, visibility, rules, domain)
+        self._visibility = visibility
+        self._rules = rules
         self._destination_rules = destination_rules
+
+    @cached_property
+    def proxies(self) -> Sequence[Proxy]:
+        pods = [pod for pod in self.inventory.pods if pod.resource.group_kind in _PODS]
+        return tuple(proxies(pods, self.inventory, self.meshconfig))
+
+    def proxy_of(self, pod: PodTemplate) -> Proxy | None:
+        """The pods of a template; None where they come and go."""
+        return self._by_pod.get(id(pod))
+
+    @cached_property
+    def registry(self) -> Registry:
+        return Registry(self.inventory, self.meshconfig, self._visibility, self.proxies, self.domain)
+
+    @cached_property
+    def virtual_services(self) -> VirtualServices:
+        return VirtualServices(self.inventory, self._visibility, self._rules, self.domain)
+
+    @cached_property
+    def peer_authentications(self) -> PeerAuthentications:
+        return PeerAuthentications(self.inventory, self.meshconfig.root_namespace, oldest)
 
     def scope(self, proxy: Proxy) -> Scope:
         """What a proxy sees."""
@@ -91,6 +110,10 @@ class Istiod:
         merged = self.servers(proxy)
         scope, services = self.scope(proxy), self.virtual_services
         return GatewayListeners(proxy, merged, scope, self.registry, services, self.meshconfig, self.domain).chains()
+
+    @cached_property
+    def _by_pod(self) -> Mapping[int, Proxy]:
+        return {id(proxy.pod): proxy for proxy in self.proxies}
 
     @cached_property
     def _gateways(self) -> Gateways:

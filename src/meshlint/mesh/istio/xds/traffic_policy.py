@@ -31,6 +31,9 @@ BLOCKS_OF_PORTS = ("connectionPool", "outlierDetection", "loadBalancer", "tls")
 """The blocks an entry of portLevelSettings may have: it replaces all four, whether it has them or not."""
 
 BLOCKS = (*BLOCKS_OF_PORTS, "tunnel", "proxyProtocol", "retryBudget")
+_OF_MESH = ("connectionPool", "outlierDetection")
+"""The blocks that meshConfig.defaultTrafficPolicy may have (since 1.31)."""
+
 _TIE = "creation times decide which DestinationRule is merged first"
 
 
@@ -81,8 +84,8 @@ def traffic_policy(
     None = without the mesh's defaults, which the endpoints of a cluster do not know (`endpoint_builder.go`).
     """
     whole = _top(merged, port)
-    if meshconfig:
-        whole = {name: _or_default(name, block, meshconfig) for name, block in whole.items()}
+    if meshconfig and meshconfig.istio_version >= (1, 31):
+        whole = {**whole, **{name: _or_default(name, whole[name], meshconfig) for name in _OF_MESH}}
     if merged and subset:
         loses_budget = meshconfig is not None and meshconfig.istio_version < (1, 29)
         whole = _under_subset(whole, merged, port, subset, loses_budget)
@@ -155,7 +158,7 @@ def _top(merged: Merged | None, port: int | None) -> Layer:
         rule = merged.rules[0]
         missing = Effective(None, (Reason(f"{rule} has no trafficPolicy", rule.at(*_TOP)),))
         return dict.fromkeys(BLOCKS, missing)
-    whole = {name: _stated(merged.policy, _TOP, name, f"{merged.policy}") for name in BLOCKS}
+    whole = _stated(merged.policy, _TOP, f"{merged.policy}")
     return _of_port(whole, merged.policy, _TOP, port)
 
 
@@ -187,8 +190,7 @@ def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str, l
     if found is None:
         return whole
     rule, path = found[0], (*found[1], "trafficPolicy")
-    own = {name: _stated(rule, path, name, f"subset {subset}") for name in BLOCKS}
-    own = dict(_of_port(own, rule, path, port))
+    own = _of_port(_stated(rule, path, f"subset {subset}"), rule, path, port)
     replaces = BLOCKS_OF_PORTS if _entry(rule, path, port) else ()
     over = dict(whole)
     for name, block in own.items():
@@ -201,16 +203,20 @@ def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str, l
     return over
 
 
-def _stated(rule: Resource, path: Path, name: str, owner: str) -> Effective[Block | None]:
-    block = _block(rule, path, name)
-    if block is None:
-        return Effective(None, (Reason(f"{owner} has no {name}", rule.at(*path)),))
-    return Effective(block, (Reason(f"{owner} has {name}", block.location),))
+def _stated(rule: Resource, path: Path, owner: str) -> Layer:
+    """The blocks of a policy as written."""
+    where = rule.at(*path)
+    layer: dict[str, Effective[Block | None]] = {}
+    for name in BLOCKS:
+        block = _block(rule, path, name)
+        text = f"{owner} has {name}" if block else f"{owner} has no {name}"
+        layer[name] = Effective(block, (Reason(text, block.location if block else where),))
+    return layer
 
 
 def _block(rule: Resource, path: Path, name: str) -> Block | None:
     data = rule.get(*path, name)
-    return Block(data, rule.at(*path, name)) if isinstance(data, dict | Placeholder) else None
+    return Block(data, rule.at(*path, name)) if isinstance(data, (dict, Placeholder)) else None
 
 
 def _entry(rule: Resource, path: Path, port: int | None) -> Path | None:
@@ -223,8 +229,8 @@ def _entry(rule: Resource, path: Path, port: int | None) -> Path | None:
 
 
 def _or_default(name: str, block: Effective[Block | None], meshconfig: MeshConfig) -> Effective[Block | None]:
-    """A block, else that of meshConfig.defaultTrafficPolicy (since 1.31)."""
-    if block.value or name not in ("connectionPool", "outlierDetection") or meshconfig.istio_version < (1, 31):
+    """A block, else that of meshConfig.defaultTrafficPolicy."""
+    if block.value:
         return block
 
     def step(given: Effective[Any]) -> Effective[Block | None]:
