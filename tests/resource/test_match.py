@@ -9,6 +9,7 @@ import pytest
 
 from meshlint.resource.match import (
     LabelSelector,
+    Names,
     Selecting,
     ServicePort,
     duration_ms,
@@ -149,6 +150,33 @@ def test_hosts(host: str, pattern: str, subset: bool, overlap: bool) -> None:
     assert subset_of(host, pattern) is subset
     assert host_matches(host, pattern) is overlap
     assert host_matches(pattern, host) is overlap
+
+
+HOSTS = [
+    "a.foo.com",
+    "*",
+    "*.foo.com",
+    "foo.com",
+    "*.com",
+    "b.foo.com",
+    "*.a.foo.com",
+    "*foo.com",
+    "bar.org",
+    "*.bar.org",
+]
+
+
+@pytest.mark.parametrize("host", [*HOSTS, "x.a.foo.com", "*.b.org", "*.o.com", "com", "*.x.bar.org"])
+def test_names_are_found_as_if_each_was_looked_at(host: str) -> None:
+    names = Names([*HOSTS, "*.com"])
+    own = [host] if host in HOSTS else []
+    overlapping = [name for name in HOSTS if host_matches(name, host)]
+    if not host.startswith("*"):
+        overlapping = own + [name for name in overlapping if name != host]
+    assert names.meeting(host) == overlapping
+    assert names.covering(host) == [name for name in HOSTS if name.startswith("*") and subset_of(host, name)]
+    if host.startswith("*"):
+        assert names.covered(host) == [name for name in HOSTS if subset_of(name, host)]
 
 
 def test_more_specific() -> None:

@@ -150,9 +150,6 @@ class Names:
         self._patterns = {name[1:]: name for name in self._positions if name.startswith("*")}
         self._lengths = sorted({len(suffix) for suffix in self._patterns})
 
-    def __contains__(self, name: str) -> bool:
-        return name in self._positions
-
     def meeting(self, host: str) -> list[str]:
         """The names that a host or pattern has a name in common with (`host_matches`); of a host its own comes first."""
         if host.startswith("*"):
