@@ -158,6 +158,15 @@ def test_names_leave_out_the_parts_of_what_they_name() -> None:
     ]
 
 
+def test_names_say_which_ports_are_left_where_others_have_settings_of_their_own() -> None:
+    found = {(one.port, one.subset): one for one in of(mesh_of(SERVICE + RULE))}
+    assert names([found[None, ""]]) == [f"port 80 of {CART}"]
+    assert names([found[None, ""], found[9000, ""]]) == [CART]
+    unknown = {(one.port, one.subset): one for one in of(mesh_of(RULE))}
+    assert names([unknown[None, "v1"]]) == [f"other ports of subset v1 of {CART}"]
+    assert names([found[9000, ""]]) == [f"port 9000 of {CART}"]
+
+
 def test_a_route_to_a_port_leads_to_the_policy_for_that_port() -> None:
     found = of(mesh_of(SERVICE + RULE + route(", port: {number: 9000}")))
     assert {one.port: one.use.value for one in found if not one.subset} == {None: "no", 9000: "yes"}

@@ -54,6 +54,7 @@ class HostPolicy(NamedTuple):
     where the input has none. `destinations` are those of routes that lead here. `use`: MAYBE = routes that are not in the
     input may lead here; NO = those of the input all lead elsewhere. `labels` are what the subset requires of endpoints.
     `balanced` is False where no proxy of the input chooses among endpoints: the application calls one by its address.
+    `apart`: other ports of the host have settings of their own.
     """
 
     host: str
@@ -68,6 +69,7 @@ class HostPolicy(NamedTuple):
     direct: bool
     labels: Mapping[str, str]
     balanced: bool
+    apart: bool
 
     def __str__(self) -> str:
         port = f"port {self.port} of " if self.port else ""
@@ -82,7 +84,15 @@ def names(parts: Sequence[HostPolicy]) -> list[str]:
         wider = {(None, ""), (None, one.subset), (one.port, "")} - {(one.port, one.subset)}
         return not wider.isdisjoint(known)
 
-    return [str(one) for one in parts if not is_part(one)]
+    return [_name(one, parts) for one in parts if not is_part(one)]
+
+
+def _name(one: HostPolicy, parts: Sequence[HostPolicy]) -> str:
+    """The ports without settings of their own are named where those that have some are not among the parts."""
+    if one.port or not one.apart or any(other.port for other in parts):
+        return str(one)
+    numbers = [str(port.number) for port in one.ports]
+    return f"port{'s' * (len(numbers) > 1)} {' and '.join(numbers)} of {one}" if numbers else f"other ports of {one}"
 
 
 class HostPolicies:
@@ -295,6 +305,7 @@ class HostPolicies:
         led = self.destinations(host.name)
         direct = not (subset or host.claims)
         balanced = not _passes_through(service) or host.name in self._behind_gateways
+        apart = bool(settled) and (not ports or any(p.number in settled for p in ports))
         for port in (None, *settled):
             served = tuple(p for p in ports if _is_for(p.number, port, settled))
             if ports and not served:
@@ -303,7 +314,7 @@ class HostPolicies:
             policy = self._policy(merged, port, subset)
             use = _use(direct, bool(subset), bool(here), bool(led))
             yield HostPolicy(
-                host.name, port, subset, service, served, merged, policy, here, use, direct, labels, balanced
+                host.name, port, subset, service, served, merged, policy, here, use, direct, labels, balanced, apart
             )
 
     def _policy(
