@@ -19,6 +19,7 @@ from .istio import generation
 from .istio import routes as http
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
+from .istio.discovery import discovered
 from .istio.entries import ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
@@ -277,6 +278,9 @@ class Mesh:
         """What istiod sends to each proxy: the exact policy of every client."""
         from .istio.xds.istiod import Istiod
 
+        known = discovered(self.inventory, self.meshconfig)
+        if known is not self.inventory:
+            return Mesh(known, self.settings).istiod
         return Istiod(
             self.inventory,
             self.meshconfig,

@@ -12,7 +12,7 @@ from .match import matches
 from .resource import Key, Resource
 from .workload import PodTemplate, pod_templates
 
-_NAME_LABEL = "kubernetes.io/metadata.name"
+NAME_LABEL = "kubernetes.io/metadata.name"
 """Label that the API server puts on every namespace."""
 
 
@@ -74,7 +74,7 @@ class Inventory:
     def namespace_labels(self, namespace: str) -> Mapping[str, str] | None:
         """The labels of a namespace; None where the input does not declare it."""
         known = self.find(NAMESPACE, "", namespace)
-        return {**known.labels, _NAME_LABEL: namespace} if known else None
+        return {**known.labels, NAME_LABEL: namespace} if known else None
 
     @cached_property
     def supplied(self) -> Supplied:

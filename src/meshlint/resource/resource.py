@@ -1,6 +1,7 @@
 """A Kubernetes object of the input."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
 from ..finding import ResourceId
@@ -80,15 +81,24 @@ class Resource:
 
     @property
     def created(self) -> str | None:
-        """`metadata.creationTimestamp` (RFC 3339, so it compares as text), which only manifests from a cluster have."""
+        """`metadata.creationTimestamp` in UTC (RFC 3339, so it compares as text), which only manifests from a cluster have."""
         stamp = self.get("metadata", "creationTimestamp")
-        return stamp if isinstance(stamp, str) and stamp else None
+        if not isinstance(stamp, str) or not stamp:
+            return None
+        return stamp if stamp.endswith("Z") else _in_utc(stamp)
 
     def __str__(self) -> str:
         return str(self.id)
 
     def __repr__(self) -> str:
         return f"<{self.id}>"
+
+
+def _in_utc(stamp: str) -> str:
+    try:
+        return datetime.fromisoformat(stamp).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except ValueError:
+        return stamp
 
 
 def get(data: Any, *path: str | int) -> Any:

@@ -99,6 +99,10 @@ class Document:
         """The place of a part of `data`. A part that is missing is at its nearest parent."""
         return Location(self, path)
 
+    def replaced(self, data: Any) -> "Document":
+        """This document with other data, whose parts are where they were."""
+        return Document(self.file, self.start, self.end, self.line, data, self.root, self.duplicates, self.trees)
+
     def within(self, *path: str | int) -> "Document":
         """The part of this document at `path` as a document of its own."""
         data = self.data

@@ -2,33 +2,49 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...resource.admission import Verdict, is_judged, is_readable, verdict
+from ...resource.admission import Verdict, is_judged, is_readable, read, verdict
+from ...resource.admission.schema import GROUPS
 from ...resource.resource import Resource
 
 _STORED = "meshlint.dev/stored"
 """Annotation of an object that is in the cluster although admission would refuse it: `anyway`."""
 
+_SERVED = {"apps": "apps/v1", "discovery.k8s.io": "discovery.k8s.io/v1"}
+"""The only version of these groups that API servers still have."""
+
 
 class Admission:
-    """The verdicts on the objects of a mesh."""
+    """The verdicts on the objects of a mesh, but those that the API server cannot even read."""
 
     def __init__(self, resources: Sequence[Resource]) -> None:
-        self._resources = resources
-        self._verdicts = [
-            (resource, verdict(resource)) for resource in resources if is_judged(resource) and is_readable(resource)
-        ]
+        self._resources = [resource for resource in resources if is_readable(resource)]
+        self._verdicts = {id(r): verdict(r) for r in self._resources if is_judged(r)}
 
     def facts(self) -> dict[str, Any]:
         """By `Kind namespace/name`."""
-        return {f"{r.kind} {r.namespace}/{r.name}": _fact(found) for r, found in self._verdicts}
+        judged = ((r, self._verdicts[id(r)]) for r in self._resources if id(r) in self._verdicts)
+        return {f"{r.kind} {r.namespace}/{r.name}": _fact(found) for r, found in judged}
 
-    def stored(self) -> list[Resource]:
-        """The objects that are in the cluster when all have been applied."""
-        refused = {id(r) for r, found in self._verdicts if found.rejected and r.annotations.get(_STORED) != "anyway"}
-        return [resource for resource in self._resources if id(resource) not in refused]
+    def stored(self, keep_rejected: bool) -> Iterator[Resource]:
+        """The objects that are in the cluster when all have been applied, those that are refused only where they are kept."""
+        for resource in self._resources:
+            found = self._verdicts.get(id(resource))
+            if found is None or not found.rejected:
+                if found or _is_served(resource):
+                    yield resource
+            elif keep_rejected or resource.annotations.get(_STORED) == "anyway":
+                understood = read(resource)
+                if understood:
+                    yield understood
+
+
+def _is_served(resource: Resource) -> bool:
+    """Whether API servers have the version of an object; those of Istio that they have are judged."""
+    group = resource.key.group
+    return group not in GROUPS and resource.api_version == _SERVED.get(group, resource.api_version)
 
 
 def _fact(found: Verdict) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from .values import by_key, grouped
 def facts(name: str, mesh: Mesh, *, keep_rejected: bool = False) -> dict[str, Any]:
     """The facts of one mesh, without the objects that admission refuses unless they are to be kept."""
     admission = Admission(mesh.inventory.resources)
-    stored = mesh if keep_rejected else Mesh(Inventory(admission.stored()), mesh.settings)
+    stored = Mesh(Inventory(admission.stored(keep_rejected)), mesh.settings)
     return {"mesh": name, "admission": admission.facts(), **_of_istiod(stored.istiod)}
 
 

@@ -68,7 +68,7 @@ def _listed(text: object) -> list[str]:
 
 def _written_in_the_pod(pod: PodTemplate) -> Effective[DataPlane] | None:
     """The proxy container stands in the manifest itself, or the pod is a gateway of the injector or the Gateway API."""
-    if "gateway" in pod.annotations.get("inject.istio.io/templates", "").split(","):
+    if any("gateway" in name for name in pod.annotations.get("inject.istio.io/templates", "").split(",")):
         return _is(
             DataPlane.GATEWAY,
             "the injector turns the pod into a gateway",
@@ -116,12 +116,12 @@ def _refused(pod: PodTemplate, labels: Mapping[str, str] | None, inventory: Inve
 
 def _asked(pod: PodTemplate, labels: Mapping[str, str], inventory: Inventory) -> Effective[DataPlane] | None:
     for label in ("istio-injection", REVISION):
-        if label in labels and (label == REVISION or labels[label] == "enabled"):
+        if labels.get(label) and (label == REVISION or labels[label] == "enabled"):
             text = f"namespace {pod.namespace} asks for injection ({label}: {labels[label]})"
             return _is(DataPlane.SIDECAR, text, _namespace_label(inventory, pod.namespace, label))
     if pod.labels.get(INJECT) == "true":
         return _is(DataPlane.SIDECAR, f"the pod says {INJECT}: true", _label(pod, INJECT))
-    if REVISION in pod.labels:
+    if pod.labels.get(REVISION):
         return _is(DataPlane.SIDECAR, f"the pod says {REVISION}: {pod.labels[REVISION]}", _label(pod, REVISION))
     return _ambient(pod, labels, inventory) or _linkerd(pod, inventory)
 

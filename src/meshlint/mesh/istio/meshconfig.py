@@ -2,18 +2,22 @@
 
 Read from the ConfigMap `istio` (or `istio-REVISION`), which is what istiod itself reads; else from an IstioOperator; else
 from Helm values of the charts istiod and base (`pkg/config/mesh/mesh.go ApplyMeshConfig`: what is not said is a default).
+Settings that istiod cannot take it leaves out as a whole (`pkg/config/mesh/meshwatcher NewCollection`).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ...config import NEWEST, Settings
 from ...resource.inventory import Inventory
 from ...resource.kinds import CONFIG_MAP, HELM_VALUES, ISTIO_OPERATOR
 from ...resource.resource import Resource, get
-from ...source.document import Failure, Location, Path
+from ...source.document import Failure, Location, Path, Placeholder
 from ...source.yaml import YamlError, parse
 from ..effective import Basis, Effective, Reason
+
+ROOT_NAMESPACE = "istio-system"
+"""Where Istio is installed unless something else is said."""
 
 DEFAULT = Reason("Istio's default", None, Basis.DEFAULT)
 
@@ -40,7 +44,7 @@ class MeshConfig:
         self._inventory = inventory
         self._settings = settings
         self.failures: list[Failure] = []
-        self._sources = self._config_maps(inventory) or _operators(inventory) or _values(inventory)
+        self._sources = self._config_maps(inventory) or self._operators(inventory) or self._values_files(inventory)
         self._values = _chart_values(inventory)
         self._known: dict[Path, Effective[Any]] = {}
 
@@ -65,7 +69,7 @@ class MeshConfig:
         if self._settings.root_namespace:
             return self._settings.root_namespace
         root = self.value("rootNamespace").value
-        return root if isinstance(root, str) and root else "istio-system"
+        return root if isinstance(root, str) else ROOT_NAMESPACE
 
     @property
     def places(self) -> list[Location]:
@@ -155,28 +159,49 @@ class MeshConfig:
         return lines
 
     def _config_maps(self, inventory: Inventory) -> list[Source]:
-        sources = []
-        for resource in inventory.all(CONFIG_MAP):
-            text = resource.get("data", "mesh")
-            if not isinstance(text, str) or not (resource.name == "istio" or resource.name.startswith("istio-")):
-                continue
-            try:
-                sources.append(Source(resource, ((("data", "mesh"), parse(text)),)))
-            except YamlError as error:
-                where = resource.at("data", "mesh")
-                text = f"data.mesh of ConfigMap {resource.name} is not YAML ({error}); its settings were left out"
-                self.failures.append(Failure("yaml", where.file, where.span.start_line, text))
-        return sources
+        """Those of the root namespace where it has some; `istio` goes before those of revisions."""
+        found = [r for r in inventory.all(CONFIG_MAP) if _is_mesh(r) and isinstance(r.get("data", "mesh"), str)]
+        root = self._settings.root_namespace or ROOT_NAMESPACE
+        near = [resource for resource in found if resource.namespace == root]
+        return self._sources_of(sorted(near or found, key=lambda resource: resource.name), (("data", "mesh"),))
+
+    def _operators(self, inventory: Inventory) -> list[Source]:
+        """`spec.meshConfig` lies over `spec.values.meshConfig` (`operator/pkg/render/manifest.go translateIstioOperatorToHelm`)."""
+        bases: tuple[Path, ...] = (("spec", "meshConfig"), ("spec", "values", "meshConfig"))
+        return self._sources_of(inventory.all(ISTIO_OPERATOR), bases)
+
+    def _values_files(self, inventory: Inventory) -> list[Source]:
+        return self._sources_of(inventory.all(HELM_VALUES), (("meshConfig",), ("istiod", "meshConfig")))
+
+    def _sources_of(self, resources: Sequence[Resource], bases: tuple[Path, ...]) -> list[Source]:
+        layered = [(r, tuple((b, data) for b in bases if (data := self._read(r, b)) is not None)) for r in resources]
+        return [Source(resource, layers) for resource, layers in layered if layers]
+
+    def _read(self, resource: Resource, base: Path) -> Mapping[str, Any] | None:
+        """The settings at a path, which may be YAML in a text, as istiod understands them; None where it does not."""
+        from ...resource.admission.mesh import settings
+
+        written = resource.get(*base)
+        if written is None or isinstance(written, Placeholder):
+            return None
+        try:
+            found = settings(parse(written) if isinstance(written, str) else written)
+        except YamlError as error:
+            problem, path = f"is not YAML ({error})", base
+        else:
+            if isinstance(found, dict):
+                return found
+            field = ".".join(map(str, found.path)) or "it"
+            problem, path = f"is not what istiod takes ({field} {found.text})", (*base, *found.path)
+        where = resource.at(*path)
+        text = f"{'.'.join(map(str, base))} of {resource.kind} {resource.name} {problem}; its settings were left out"
+        self.failures.append(Failure("yaml", where.file, where.span.start_line, text))
+        return None
 
 
-def _operators(inventory: Inventory) -> list[Source]:
-    """`spec.meshConfig` lies over `spec.values.meshConfig` (`operator/pkg/render/manifest.go translateIstioOperatorToHelm`)."""
-    bases: tuple[Path, ...] = (("spec", "meshConfig"), ("spec", "values", "meshConfig"))
-    return _sources(inventory.all(ISTIO_OPERATOR), bases)
-
-
-def _values(inventory: Inventory) -> list[Source]:
-    return _sources(inventory.all(HELM_VALUES), (("meshConfig",), ("istiod", "meshConfig")))
+def _is_mesh(resource: Resource) -> bool:
+    """Whether a ConfigMap is the one that an istiod of some revision reads."""
+    return resource.name == "istio" or resource.name.startswith("istio-")
 
 
 def _chart_values(inventory: Inventory) -> list[Source]:

@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ...resource.inventory import Inventory
+from ...resource.inventory import NAME_LABEL, Inventory
 from ...resource.kinds import DESTINATION_RULE, SERVICE_ENTRY, SIDECAR, VIRTUAL_SERVICE, GroupKind
 from ...resource.match import LabelSelector, Selecting, host_matches
 from ...resource.resource import Resource, each, get, required
@@ -56,7 +56,8 @@ class Visibility:
         known = self._exports.get(id(resource))
         if known is None:
             names = _texts(resource.get("spec", "exportTo")) or self._defaults.get(kind) or ("*",)
-            known = frozenset(resource.namespace if name == "." else name for name in names if name != "~")
+            shown = names if "*" in names or "~" not in names else ()
+            known = frozenset(resource.namespace if name == "." else name for name in shown if name != "~")
             if kind == SERVICE_ENTRY:
                 known = self.capped(known, resource.namespace)
             self._exports[id(resource)] = known
@@ -73,7 +74,7 @@ class Visibility:
 
     def _cap(self, namespace: str) -> Any:
         """The word of the first policy whose rules all take the namespace's labels (`serviceentry_visibility.go`)."""
-        labels = self._inventory.namespace_labels(namespace) or {}
+        labels = self._inventory.namespace_labels(namespace) or {NAME_LABEL: namespace}
         word = get(self._entries, "defaultVisibility")
         for policy in each(self._entries, "policies"):
             chosen = [get(rule, "namespaceSelector") for rule in each(policy, "matchingRules")]

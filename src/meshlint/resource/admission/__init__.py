@@ -6,6 +6,7 @@ from ...source.document import Path, Placeholder
 from ..resource import UNSET_NAMESPACE, Resource
 from . import structure, webhook
 from .complaint import Complaint
+from .decode import canonical, message
 from .forms import as_text, forms
 from .meta import Meta, metadata
 from .schema import Schema, schema_of
@@ -47,6 +48,18 @@ def is_judged(resource: Resource) -> bool:
 def is_readable(resource: Resource) -> bool:
     """Whether the metadata of an object can be read. Others get no further than the API server's decoder."""
     return isinstance(metadata(as_text(resource.document.data.get("metadata")), None), Meta)
+
+
+def read(resource: Resource) -> Resource | None:
+    """An object that is stored although admission refuses it, as istiod reads it; None where it cannot."""
+    schema, data = schema_of(resource), resource.document.data
+    if schema is None:
+        return None
+    spec = as_text(data.get("spec"))
+    if isinstance(message(schema["properties"]["spec"], spec, ()), Complaint):
+        return None
+    found = resource.document.replaced({**data, "spec": canonical(schema["properties"]["spec"], data.get("spec"))})
+    return Resource(found, resource.key, resource.api_version)
 
 
 def verdict(resource: Resource, *, literally: bool = False) -> Verdict:

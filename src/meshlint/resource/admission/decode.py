@@ -1,7 +1,8 @@
 """An object's `spec` as istiod's webhook reads it: JSON into the messages of Istio's API (`protomarshal.ApplyJSON`).
 
-Messages and maps become dicts with the names of the JSON fields, enums their words, durations nanoseconds. What is not set,
-null, or an empty list is absent. Fields that istiod does not know are dropped without a word.
+Messages and maps become dicts with the names of the JSON fields, enums their words, durations nanoseconds (those of the mesh
+settings stay as they are written). What is not set, null, or an empty list is absent. Fields that istiod does not know are
+dropped without a word. Placeholders stay.
 """
 
 import math
@@ -9,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from ...source.document import Path
+from ...source.document import Path, Placeholder
 from ..match import duration_ns
 from .complaint import Complaint
 from .schema import Schema, fields
@@ -34,6 +35,23 @@ def message(schema: Schema, value: Any, path: Path) -> Message | Complaint:
     except _Mistyped as error:
         return error.complaint
     return found
+
+
+def canonical(schema: Schema, value: Any) -> Any:
+    """A value that can be read, as it would be had it been written the usual way: names of fields, words of enums, numbers."""
+    if isinstance(value, dict):
+        others = schema.get("additionalProperties")
+        if "properties" not in schema:
+            return {
+                key: canonical(others, inner) if isinstance(others, dict) else inner for key, inner in value.items()
+            }
+        named = [(*fields(schema)[key], inner) for key, inner in value.items() if key in fields(schema)]
+        return {name: canonical(field, inner) for name, field, inner in named}
+    if isinstance(value, list):
+        return [canonical(schema.get("items", {}), inner) for inner in value]
+    if isinstance(value, str) and schema.get("type") in ("integer", "number"):
+        return _READERS[schema["type"]](schema, value, ())
+    return _enum(schema, value, ()) if "enum" in schema and isinstance(value, int) else value
 
 
 class _Mistyped(Exception):
@@ -61,6 +79,8 @@ def _message(schema: Schema, value: Any, path: Path) -> Message:
 
 
 def _field(name: str, schema: Schema, value: Any, path: Path) -> Any:
+    if isinstance(value, Placeholder):
+        return value
     if schema.get("type") == "array":
         if not isinstance(value, list):
             raise _Mistyped(path, "a list")
@@ -83,11 +103,16 @@ def _map(schema: Schema, value: Any, path: Path) -> dict[Any, Any]:
 
 def _single(name: str, schema: Schema, value: Any, path: Path) -> Any:
     """A value that is neither a list nor a map; null in one of those is the type's zero."""
+    if isinstance(value, Placeholder):
+        return value
     kind = schema["type"] if isinstance(schema["type"], str) else schema["type"][0]
     if kind != "string":
         return _READERS[kind](schema, value, path)
     if "enum" in schema:
         return _enum(schema, value, path)
+    if schema.get("format") == "duration":
+        _duration(schema, value, path)
+        return value
     if name in _DURATIONS or "at-least-1ms" in schema.get("x-rules", ()):
         return _duration(schema, value, path)
     return _bytes(schema, value, path) if schema.get("format") == "byte" else _text(schema, value, path)
@@ -150,14 +175,14 @@ def _duration(schema: Schema, value: Any, path: Path) -> int:
 
 
 def _enum(schema: Schema, value: Any, path: Path) -> Any:
-    """The word of an enum, which may be given as its number; an unknown number stays one."""
+    """The word of an enum, which may be given as its number; one without a word stays a number."""
     words = schema["enum"]
     if isinstance(value, str):
         if value not in words:
-            raise _Mistyped(path, f"one of {', '.join(words)}")
+            raise _Mistyped(path, f"one of {', '.join(filter(None, words))}")
         return value
     number = _integer({"format": "int32"}, value, path)
-    return words[number] if 0 <= number < len(words) else number
+    return (words[number] if 0 <= number < len(words) else None) or number
 
 
 _READERS: dict[str, Callable[[Schema, Any, Path], Any]] = {

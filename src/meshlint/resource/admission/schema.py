@@ -30,10 +30,20 @@ def schema_of(resource: Resource) -> Schema | None:
 
 
 @cache
+def mesh_settings() -> Schema:
+    """The fields of istiod's mesh settings: `istio.mesh.v1alpha1.MeshConfig` of istio.io/api b943409, enums in the order of
+    their numbers. Of what meshlint does not look into, and of messages of one kind each, the fields are left out.
+    """
+    return _loaded(os.path.join(folder("schemas"), "meshconfig.json"))
+
+
+@cache
 def _read(kind: str) -> Schema:
     file = os.path.join(folder("schemas"), "istio", f"{kind.lower()}.json")
-    if not kind.isalpha() or not os.path.isfile(file):
-        return {}
+    return _loaded(file) if kind.isalpha() and os.path.isfile(file) else {}
+
+
+def _loaded(file: str) -> Schema:
     with open(file, encoding="utf-8") as text:
         schema: Schema = json.load(text)
     definitions = schema.pop("$defs", {})

@@ -14,7 +14,7 @@ from .proxies import Proxy
 from .registry import UNSPECIFIED, Registry, Service
 from .scope import Scope
 from .unknown import Unknown
-from .virtual_hosts import VirtualHost, chosen, of_service, virtual_hosts
+from .virtual_hosts import VirtualHost, bracketed, chosen, of_service, virtual_hosts
 from .virtual_services import MESH
 
 NOBODY = "203.0.113.1"
@@ -49,7 +49,7 @@ class Calls:
         self.scope = scope
         self._registry = registry
         self.unknown = unknown
-        self._outbound = Outbound(proxy, scope, registry, unknown)
+        self._outbound = Outbound(proxy, scope, registry, unknown, meshconfig)
         self._context = Context(scope, proxy.labels, 0, frozenset({MESH}), meshconfig, domain, lambda _: None)
         self._by_port: dict[int, list[VirtualHost]] = {}
 
@@ -66,7 +66,7 @@ class Calls:
         for table in self._outbound.route_tables():
             for host in self._virtual_hosts(table):
                 if host.host not in self.scope.by_host:
-                    yield host.host, host.port, Call("HTTP", host.routes, (), ())
+                    yield bracketed(host.host), host.port, Call("HTTP", host.routes, (), ())
 
     def has_http_listener(self) -> bool:
         """Whether some port carries HTTP of several hosts, where an unknown Host may be met."""

@@ -298,7 +298,7 @@ def _is_key(hashed: Mapping[str, Any] | None) -> bool:
 def _mirrors(rule: Rule, context: Context) -> Iterator[Mirror]:
     single = rule.part("mirror")
     if single:
-        percentage, whole = rule.field("mirrorPercentage"), rule.field("mirrorPercent")
+        percentage, whole = rule.field("mirrorPercentage"), rule.field("mirrorPercent") or rule.field("mirror_percent")
         share = (get(percentage[0], "value") or 0) if percentage else whole[0] if whole else 100
         if share:
             yield Mirror(_target(single[0].get(*single[1], "mirror"), single[0], context), share)

@@ -138,6 +138,7 @@ class Istiod:
             self.registry,
             self.virtual_services,
             self._destination_rules,
+            self.proxies,
             self.meshconfig,
             self.domain,
         )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from ....resource.match import ServicePort, host_matches, is_address, matches, parse_protocol
 from ....resource.resource import get, required
+from ..meshconfig import MeshConfig
 from . import protocols
 from .http_routes import Target
 from .proxies import Proxy
@@ -22,8 +23,8 @@ from .scope import EgressListener, Scope
 from .unknown import Unknown
 from .virtual_services import MESH, L4Rule, VirtualService, target
 
-_RESERVED = (15001, 15006, 15021, 15090)
-"""Ports that the proxy listens on itself."""
+_HEALTH_AND_METRICS = (15021, 15090)
+"""Ports that every proxy answers on itself."""
 
 
 class Chain(NamedTuple):
@@ -84,21 +85,27 @@ class Connection(NamedTuple):
 class Outbound:
     """The outbound listeners of one proxy."""
 
-    def __init__(self, proxy: Proxy, scope: Scope, registry: Registry, unknown: Unknown) -> None:
+    def __init__(
+        self, proxy: Proxy, scope: Scope, registry: Registry, unknown: Unknown, meshconfig: MeshConfig
+    ) -> None:
         self._proxy = proxy
         self._scope = scope
         self._registry = registry
         self._unknown = unknown
+        self._capture = _port(meshconfig, "proxyListenPort", 15001)
+        self._reserved = (*_HEALTH_AND_METRICS, self._capture, _port(meshconfig, "proxyInboundListenPort", 15006))
         self._listeners: dict[tuple[str, int], Listener] = {}
         for listener in scope.listeners:
             self._add_all(listener)
 
     def chain(self, port: int, connection: Connection) -> Chain:
-        """The filter chain that gets a connection to a port."""
+        """The filter chain that gets a connection to a port; none to the port where all connections are turned to."""
         found = self._listeners.get((connection.address, port)) or self._listeners.get((UNSPECIFIED, port))
         rest = Chain(to=(self._unknown.tcp,))
         if found:
             return _chosen(found.chains, connection, rest)
+        if port == self._capture:
+            return Chain(to=(Target("BlackHoleCluster"),))
         return Chain(routes=self._unknown.table) if connection.http and self._unknown.table else rest
 
     def route_tables(self) -> list[tuple[str, int]]:
@@ -113,7 +120,7 @@ class Outbound:
             bind = "127.0.0.1"
         if get(listener.spec, "port") is not None:
             port = _stated_port(listener.spec)
-            if not _is_reserved(bind, port):
+            if not self._is_reserved(bind, port):
                 for service in listener.services:
                     self._add(listener, service, port, bind)
             return
@@ -121,8 +128,12 @@ class Outbound:
             known.locked = True
         for service in listener.services:
             for port in service.ports:
-                if not _is_reserved(bind, port):
+                if not self._is_reserved(bind, port):
                     self._add_port(listener, service, port, bind)
+
+    def _is_reserved(self, bind: str, port: ServicePort) -> bool:
+        """Whether a listener would take the place of one of the proxy's own (`conflictWithReservedListener`)."""
+        return port.number in self._reserved and (bind == UNSPECIFIED or (not bind and protocols.is_http(port)))
 
     def _add_port(self, listener: EgressListener, service: Service, port: ServicePort, bind: str) -> None:
         """One listener, or for a service without an address whose bytes are not HTTP one per endpoint but the own."""
@@ -272,9 +283,9 @@ def _stated_port(spec: Mapping[str, Any]) -> ServicePort:
     return ServicePort(number, get(spec, "port", "name"), parse_protocol(stated), number)
 
 
-def _is_reserved(bind: str, port: ServicePort) -> bool:
-    """Whether a listener would take the place of one of the proxy's own (`conflictWithReservedListener`)."""
-    return port.number in _RESERVED and (bind == UNSPECIFIED or (not bind and protocols.is_http(port)))
+def _port(meshconfig: MeshConfig, name: str, default: int) -> int:
+    number = meshconfig.value(name).value
+    return number if isinstance(number, int) else default
 
 
 def _stays(known: Listener, kind: _Kind, port: ServicePort) -> bool:

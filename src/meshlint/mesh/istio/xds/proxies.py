@@ -21,6 +21,8 @@ TLS_MODE = "security.istio.io/tlsMode"
 """Label by which istiod knows endpoints that take mTLS; the injector sets it."""
 
 REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io/zone", "topology.istio.io/subzone"
+_BETA = {f"failure-domain.beta.kubernetes.io/{part}": f"topology.kubernetes.io/{part}" for part in ("region", "zone")}
+"""Old labels of nodes, which count where the new ones are not set (`getPodLocality`)."""
 _PODS_PER_BLOCK, _BLOCKS = 250, 250
 
 
@@ -69,7 +71,7 @@ class Proxy(NamedTuple):
 
 def proxies(pods: Iterable[PodTemplate], inventory: Inventory, meshconfig: MeshConfig) -> Iterator[Proxy]:
     """The proxies of pod templates, by name."""
-    nodes = {node.name: node.labels for node in inventory.all(NODE)}
+    nodes = {node.name: _renamed(node.labels) for node in inventory.all(NODE)}
     serial = 0
     for pod in sorted(pods, key=str):
         replicas = 1 if pod.replicas is None else pod.replicas
@@ -102,6 +104,10 @@ def _place(pod: PodTemplate, nodes: dict[str, Mapping[str, str]]) -> tuple[str, 
     if stated:
         return name, stated.replace(".", "/")
     return name, "/".join(labels.get(label, "") for label in (REGION, ZONE, SUBZONE)).rstrip("/")
+
+
+def _renamed(labels: Mapping[str, str]) -> Mapping[str, str]:
+    return {**{_BETA.get(label, label): value for label, value in labels.items()}, **labels}
 
 
 def placed(labels: Mapping[str, str], locality: str, node: str) -> dict[str, str]:

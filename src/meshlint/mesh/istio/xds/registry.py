@@ -89,7 +89,8 @@ class Service(NamedTuple):
     """A host of the registry. `address` is where its listeners are, or a CIDR. `export_to` empty = the mesh's default.
 
     `external`: outside the mesh (MESH_EXTERNAL, ExternalName). `selector` is None where the object has none.
-    `alias_of` is the host an ExternalName stands for, `aliases` are those that stand for this one.
+    `alias_of` is the host an ExternalName stands for, `aliases` are those that stand for this one. `age` numbers the services
+    of a mesh, the oldest first.
     """
 
     host: str
@@ -103,6 +104,7 @@ class Service(NamedTuple):
     selector: Mapping[str, str] | None
     alias_of: str = ""
     aliases: tuple[str, ...] = ()
+    age: int = 0
 
     @property
     def key(self) -> tuple[str, str]:
@@ -194,7 +196,7 @@ class Registry:
                 if number is not None:
                     found.setdefault((service.host, number, known.protocol), Serving(service, known, number))
         entries = (s for s in self._served_at.get(proxy.addresses[0], ()) if s.service.namespace == proxy.namespace)
-        return sorted([*found.values(), *entries], key=lambda s: (*seniority(s.service)[:2], s.service.host))
+        return sorted([*found.values(), *entries], key=lambda s: (*_created(s.service), s.service.host))
 
     def selecting(self, proxy: Proxy) -> list[Service]:
         """The Services that select a proxy's pods."""
@@ -275,12 +277,11 @@ class Registry:
             addresses = list(dict.fromkeys(address for address in stated_addresses if address))
             if not resource.items("spec", "addresses"):
                 addresses = [UNSPECIFIED]
-            for host in resource.items("spec", "hosts"):
-                if isinstance(host, str):
-                    for address in addresses:
-                        yield Service(
-                            host, resource.namespace, resource, ports, resolution, address, external, names, selector
-                        )
+            for host in sorted(host for host in resource.items("spec", "hosts") if isinstance(host, str)):
+                for address in addresses:
+                    yield Service(
+                        host, resource.namespace, resource, ports, resolution, address, external, names, selector
+                    )
 
     def _all_endpoints(self) -> Mapping[tuple[str, str], Sequence[Endpoint]]:
         found: dict[tuple[str, str], list[Endpoint]] = defaultdict(list)
@@ -402,7 +403,7 @@ def _address(text: Any) -> str | None:
 
 def _aliased(services: list[Service]) -> list[Service]:
     """The services by age, each with the ExternalNames that lead to it in the end (`resolveServiceAliases`)."""
-    ordered = sorted(services, key=seniority)
+    ordered = [service._replace(age=age) for age, service in enumerate(sorted(services, key=_seniority))]
     direct = {service.host: service.alias_of for service in ordered if service.alias_of}
     leading: dict[str, list[Service]] = defaultdict(list)
     for service in ordered:
@@ -420,13 +421,22 @@ def _aliased(services: list[Service]) -> list[Service]:
     ]
 
 
-def seniority(service: Service) -> tuple[bool, str, str, str, str]:
-    """Sorts services by age (`SortServicesByCreationTime`); a Service without a creationTimestamp was there before all else."""
+def _seniority(service: Service) -> tuple[bool, str, str, str, str]:
+    """Sorts services in input order by age (`SortServicesByCreationTime`), those of one object by host.
+
+    A Service without a creationTimestamp was there before all else, a ServiceEntry without one comes when its turn is.
+    """
     resource = service.resource
     if not service.of_kubernetes and resource.created is None:
         return True, "", "", "", ""
     name = resource.name if service.of_kubernetes else service.host
     return False, resource.created or "", name, service.namespace, resource.name
+
+
+def _created(service: Service) -> tuple[bool, str, int]:
+    """Sorts services by when they were made; of one time are those of one second, and of one ServiceEntry."""
+    unknown, when, *_ = _seniority(service)
+    return unknown, when, service.age if unknown else 0
 
 
 def _number_of(port: ServicePort, proxy: Proxy) -> int | None:

@@ -18,7 +18,7 @@ from ..destinations import DestinationRules, Merged, most_specific
 from ..meshconfig import MeshConfig
 from ..order import creation
 from .proxies import Proxy
-from .registry import Registry, Service, seniority
+from .registry import Registry, Service
 from .virtual_services import MESH, VirtualService, VirtualServices
 
 _EVERYTHING: Mapping[str, Any] = {"hosts": ["*/*"]}
@@ -96,6 +96,7 @@ class Scopes:
         registry: Registry,
         virtual_services: VirtualServices,
         rules: DestinationRules,
+        proxies: Iterable[Proxy],
         meshconfig: MeshConfig,
         domain: str,
     ) -> None:
@@ -110,24 +111,30 @@ class Scopes:
             self._sidecars[sidecar.namespace].append(sidecar)
         in_root = self._sidecars.get(meshconfig.root_namespace, ())
         self._root = next((s for s in in_root if not _selects(s)), None)
-        self._known: dict[tuple[str, int], Scope] = {}
+        self._known: dict[tuple[str, bool, bool, int], Scope] = {}
+        self._unlimited: dict[str, str] = {}
+        for proxy in proxies:
+            if proxy.is_sidecar and self._sidecar(proxy) is None:
+                self._unlimited.setdefault(proxy.namespace, proxy.key)
 
     def of(self, proxy: Proxy) -> Scope:
-        """The scope of a proxy: its Sidecar is one that selects it, else one of its namespace, else of the root namespace."""
-        if proxy.is_gateway:
-            return self._remembered(proxy.namespace, -1, None)
-        own = (s for s in self._sidecars.get(proxy.namespace, ()) if matches(_labels(s), proxy.labels))
-        sidecar = next(own, self._root)
-        return self._remembered(proxy.namespace, id(sidecar), sidecar)
+        """The scope of a proxy: that of its Sidecar; gateways have none."""
+        sidecar = None if proxy.is_gateway else self._sidecar(proxy)
+        alone = proxy.is_gateway and self._unlimited.get(proxy.namespace, proxy.key) >= proxy.key
+        which = (proxy.namespace, proxy.is_gateway, alone, id(sidecar))
+        if which not in self._known:
+            self._known[which] = (
+                self._of_gateways(proxy.namespace) if alone else self._of_sidecars(proxy.namespace, sidecar)
+            )
+        return self._known[which]
 
-    def _remembered(self, namespace: str, which: int, sidecar: Resource | None) -> Scope:
-        known = self._known.get((namespace, which))
-        if known is None:
-            known = self._of_gateways(namespace) if which == -1 else self._of_sidecars(namespace, sidecar)
-            self._known[namespace, which] = known
-        return known
+    def _sidecar(self, proxy: Proxy) -> Resource | None:
+        """One that selects the proxy, else one of its namespace, else of the root namespace."""
+        own = (s for s in self._sidecars.get(proxy.namespace, ()) if matches(_labels(s), proxy.labels))
+        return next(own, self._root)
 
     def _of_gateways(self, namespace: str) -> Scope:
+        """For a gateway that connects before any sidecar without a Sidecar does, whose scope it would share (here by name)."""
         return Scope(namespace, None, (), self._union(namespace), self._rules)
 
     def _without_sidecar(self, namespace: str) -> Scope:
@@ -179,7 +186,7 @@ class Scopes:
             service = self._registry.by_host.get(host, {}).get(owner)
             if service and self._registry.sees(namespace, service):
                 found.append(service)
-        return sorted(found, key=seniority)
+        return sorted(found, key=lambda service: service.age)
 
     def _destinations(
         self, namespace: str, listener: EgressListener, virtual_service: VirtualService
@@ -204,7 +211,7 @@ class Scopes:
         visible = [s for s in by_namespace.values() if self._registry.sees(namespace, s)]
         if self._version < _BEST_NAMESPACE:
             return min(visible, key=lambda s: s.namespace, default=None)
-        return min(visible, key=lambda s: (not s.of_kubernetes, seniority(s)), default=None)
+        return min(visible, key=lambda s: (not s.of_kubernetes, s.age), default=None)
 
 
 class _Imports:

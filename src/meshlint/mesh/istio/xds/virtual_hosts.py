@@ -157,7 +157,7 @@ class _Hosts:
     def all(self) -> Iterator[VirtualHost]:
         for wrapper in self._wrappers:
             for host in map(str.lower, wrapper.hosts):
-                yield from self._host(host, wrapper, [_bracketed(host)], [])
+                yield from self._host(host, wrapper, [bracketed(host)], [])
             for service in wrapper.services:
                 yield from self._host(service.host, wrapper, *self._domains_of(service, wrapper.port))
 
@@ -187,8 +187,8 @@ class _Hosts:
         if service.resolution is Resolution.PASSTHROUGH and service.of_kubernetes:
             domains += [f"*.{domain}" for domain in domains]
         if service.address != UNSPECIFIED:
-            domains.append(_bracketed(service.address))
-            domains += [f"{_bracketed(service.address)}:{port}"] if with_port else []
+            domains.append(bracketed(service.address))
+            domains += [f"{bracketed(service.address)}:{port}"] if with_port else []
         return domains, short
 
     def _short_names(self, host: str) -> list[str]:
@@ -208,5 +208,6 @@ def _with_port(host: VirtualHost) -> VirtualHost:
     return host if host.port == 80 else host._replace(domains=tuple(d for d in host.domains if ":" in d))
 
 
-def _bracketed(host: str) -> str:
+def bracketed(host: str) -> str:
+    """A host as it stands before a port."""
     return f"[{host}]" if ":" in host else host
