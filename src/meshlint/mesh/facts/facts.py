@@ -18,6 +18,7 @@ from . import routes
 from .admission import Admission
 from .destinations import destinations
 from .gateways import servers
+from .patches import Patched
 from .ports import ports
 from .values import by_key, grouped
 
@@ -33,14 +34,19 @@ def _of_istiod(istiod: Istiod) -> dict[str, Any]:
     clients = [proxy for proxy in istiod.proxies if proxy.proxied]
     sidecars = [proxy for proxy in clients if proxy.is_sidecar]
     calls = [(_keys(alike), istiod.calls(alike[0])) for alike in istiod.alike(sidecars)]
+    patched = Patched(istiod, clients)
     return {
         "workloads": {proxy.key: _workload(proxy) for proxy in istiod.proxies},
-        "ports": {proxy.key: ports(proxy, istiod) for proxy in sidecars},
+        "ports": {proxy.key: patched.ports(proxy.key, ports(proxy, istiod)) for proxy in sidecars},
         "visible": grouped((clients, _visible(found)) for clients, found in calls),
-        "egress": grouped((clients, _egress(found)) for clients, found in calls),
-        "routes": by_key(_routes(calls)),
-        "destinations": by_key(destinations(istiod, clients)),
-        "gateways": {proxy.key: servers(istiod.gateway(proxy)) for proxy in clients if proxy.is_gateway},
+        "egress": grouped(part for clients, found in calls for part in patched.egress(clients, _egress(found))),
+        "routes": by_key(patched.routes(_routes(calls))),
+        "destinations": by_key(patched.destinations(destinations(istiod, clients))),
+        "gateways": {
+            proxy.key: patched.servers(proxy.key, servers(istiod.gateway(proxy)))
+            for proxy in clients
+            if proxy.is_gateway
+        },
     }
 
 

@@ -55,10 +55,10 @@ def read(resource: Resource) -> Resource | None:
     schema, data = schema_of(resource), resource.document.data
     if schema is None:
         return None
-    spec = as_text(data.get("spec"))
-    if isinstance(message(schema["properties"]["spec"], spec, ()), Complaint):
+    schema, spec = schema["properties"]["spec"], data.get("spec")
+    if isinstance(message(schema, spec, ()), Complaint):
         return None
-    found = resource.document.replaced({**data, "spec": canonical(schema["properties"]["spec"], data.get("spec"))})
+    found = resource.document.replaced({**data, "spec": canonical(schema, spec)})
     return Resource(found, resource.key, resource.api_version)
 
 

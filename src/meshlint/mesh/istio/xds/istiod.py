@@ -17,6 +17,7 @@ from ..routes import Rule
 from ..visibility import Visibility
 from .calls import Calls
 from .clusters import Clusters
+from .envoy_filters import EnvoyFilters
 from .gateway_listeners import GatewayChain, GatewayListeners
 from .gateways import Gateways, Merged
 from .inbound import InboundPort, inbound_ports
@@ -96,6 +97,11 @@ class Istiod:
     def clusters(self) -> Clusters:
         """How every proxy reaches what it sees."""
         return Clusters(self.inventory, self.registry, self.peer_authentications, self.meshconfig)
+
+    @cached_property
+    def envoy_filters(self) -> EnvoyFilters:
+        """What changes the configuration that everything else here is about."""
+        return EnvoyFilters(self.inventory, self.meshconfig.root_namespace)
 
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
