@@ -7,7 +7,7 @@ Mirrors `core/listener_inbound.go buildInboundChainConfigs` and `buildInboundPas
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ....resource.match import ServicePort, parse_protocol
@@ -21,6 +21,7 @@ from .limits import Pool, pool
 from .protocols import Listening, is_grpc, is_http2, listening
 from .proxies import Proxy
 from .registry import Registry, Service, Serving
+from .reserved import reserved
 from .scope import Scope
 from .traffic_policy import Block, traffic_policy
 
@@ -29,7 +30,8 @@ class Mapped(NamedTuple):
     """What leads to a port of the pods: a service, or the entry at an index of the Sidecar's `ingress`.
 
     `port` is the service's, or the entry's. An entry has the service that leads to its port as well, if one does.
-    `captured`: it has a part in the one listener that takes all inbound traffic; with captureMode NONE it is a listener apart.
+    `captured`: it has a part in the one listener that takes all inbound traffic; with captureMode NONE it is a listener apart,
+    and for a port that the proxy itself listens on there is none.
     """
 
     port: ServicePort
@@ -67,7 +69,7 @@ def inbound_ports(
     proxy: Proxy, scope: Scope, registry: Registry, policies: PeerAuthentications, meshconfig: MeshConfig
 ) -> Mapping[int | None, InboundPort]:
     """The ports of a sidecar that something names; None stands for every other one."""
-    mapped = dict(reversed(list(_mapped(scope.sidecar, registry.served_by(proxy)))))
+    mapped = dict(reversed(list(_mapped(scope.sidecar, registry.served_by(proxy), reserved(meshconfig)))))
     named = policies.named_ports(proxy.namespace, proxy.labels)
     retries = meshconfig.istio_version >= (1, 24)
     found: dict[int | None, InboundPort] = {}
@@ -83,7 +85,7 @@ def inbound_ports(
     return found
 
 
-def _mapped(sidecar: Resource | None, served: list[Serving]) -> Iterator[tuple[int, Mapped]]:
+def _mapped(sidecar: Resource | None, served: list[Serving], reserved: Sequence[int]) -> Iterator[tuple[int, Mapped]]:
     """What leads to each port, that which decides first: the oldest service, but in a Sidecar with `ingress` only its entries."""
     by_number = {serving.number: serving.service for serving in reversed(served)}
     entries = sidecar.items("spec", "ingress") if sidecar else []
@@ -94,7 +96,7 @@ def _mapped(sidecar: Resource | None, served: list[Serving]) -> Iterator[tuple[i
             port, captured = ServicePort(number, name, protocol, number), entry.get("captureMode") != "NONE"
             yield number, Mapped(port, by_number.get(number), index, captured)
     for serving in served if not entries else ():
-        yield serving.number, Mapped(serving.port, serving.service)
+        yield serving.number, Mapped(serving.port, serving.service, captured=serving.number not in reserved)
 
 
 def _limits(mapped: Mapped, scope: Scope, meshconfig: MeshConfig) -> Limits:

@@ -19,12 +19,10 @@ from . import protocols
 from .http_routes import Target
 from .proxies import Proxy
 from .registry import UNSPECIFIED, Registry, Resolution, Service
+from .reserved import outbound_capture, reserved
 from .scope import EgressListener, Scope
 from .unknown import Unknown
 from .virtual_services import MESH, L4Rule, VirtualService, target
-
-_HEALTH_AND_METRICS = (15021, 15090)
-"""Ports that every proxy answers on itself."""
 
 
 class Chain(NamedTuple):
@@ -92,8 +90,7 @@ class Outbound:
         self._scope = scope
         self._registry = registry
         self._unknown = unknown
-        self._capture = _port(meshconfig, "proxyListenPort", 15001)
-        self._reserved = (*_HEALTH_AND_METRICS, self._capture, _port(meshconfig, "proxyInboundListenPort", 15006))
+        self._capture, self._reserved = outbound_capture(meshconfig), reserved(meshconfig)
         self._listeners: dict[tuple[str, int], Listener] = {}
         for listener in scope.listeners:
             self._add_all(listener)
@@ -281,11 +278,6 @@ def _stated_port(spec: Mapping[str, Any]) -> ServicePort:
     number, stated = get(spec, "port", "number"), str(get(spec, "port", "protocol") or "").lower()
     number = number if isinstance(number, int) else 0
     return ServicePort(number, get(spec, "port", "name"), parse_protocol(stated), number)
-
-
-def _port(meshconfig: MeshConfig, name: str, default: int) -> int:
-    number = meshconfig.value(name).value
-    return number if isinstance(number, int) else default
 
 
 def _stays(known: Listener, kind: _Kind, port: ServicePort) -> bool:

@@ -120,7 +120,8 @@ class Service(NamedTuple):
         return self.of_kubernetes and self.resource.get("spec", "internalTrafficPolicy") == "Local"
 
     def port(self, number: int) -> ServicePort | None:
-        return next((port for port in self.ports if port.number == number), None)
+        """The port of a number, of which one for UDP may have another (`PortList.GetByPort`)."""
+        return next((port for port in self.ports if port.number == number and port.protocol != "udp"), None)
 
 
 class Serving(NamedTuple):

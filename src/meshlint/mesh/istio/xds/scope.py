@@ -335,7 +335,7 @@ def _port_to_match(spec: Mapping[str, Any]) -> int | None:
 
 
 def _of_port(service: Service, number: int) -> Service | None:
-    port = service.port(number)
+    port = next((port for port in service.ports if port.number == number), None)
     if port is None:
         return None
     return service if len(service.ports) == 1 else service._replace(ports=(port,))
