@@ -41,8 +41,8 @@ class Merged(NamedTuple):
 
     @property
     def selects(self) -> bool:
-        """Whether it is for some workloads only."""
-        return self.rules[0].get("spec", "workloadSelector") is not None
+        """Whether it is for some workloads only, or with an empty workloadSelector for all of its namespace."""
+        return _selects(self.rules[0])
 
     @property
     def labels(self) -> Mapping[str, str]:
@@ -62,6 +62,7 @@ class _Rule(NamedTuple):
     resource: Resource
     host: str
     written: frozenset[str]
+    selects: bool
     selector: Selector
     has_policy: bool
     subsets: tuple[tuple[str, Resource, int], ...]
@@ -89,7 +90,7 @@ class _Entry:
     def takes(self, rule: _Rule) -> bool:
         """Whether a rule joins it."""
         own = self.rule
-        if rule.selector and rule.selector != own.selector:
+        if rule.selects and rule.selector != own.selector:
             return False
         return rule.written == own.written or bool(own.written and own.written < rule.written)
 
@@ -305,8 +306,11 @@ class DestinationRules:
     def _outcome(
         self, first: Resource, entries: Sequence[Merged], client: str, step: "_Step"
     ) -> Effective[Merged | None]:
-        """The last entry counts that a client sees of those that rules come to in one order."""
-        entry = next((entry for entry in reversed(entries) if step.own or _shown(entry, client)), None)
+        """The last entry counts that a client sees of those that rules come to in one order, but one with a workloadSelector
+        before those without.
+        """
+        seen = [entry for entry in entries if step.own or _shown(entry, client)]
+        entry = next((entry for entry in seen if entry.selects), seen[-1] if seen else None)
         if entry is None:
             text = f"no rule for the host {step.scope} is for {client}, and no less specific one is looked at"
             return Effective(None, (Reason(text, first.at("spec", "host")),))
@@ -388,12 +392,12 @@ def _merge(rules: Iterable[_Rule]) -> list[Merged]:
     """
     entries: list[_Entry] = []
     selecting: dict[Selector, list[_Entry]] = defaultdict(list)
-    for rule in sorted(rules, key=lambda r: not r.selector):
+    for rule in sorted(rules, key=lambda r: not r.selects):
         last = entries[-1] if entries else None
         apart = last is None or not last.takes(rule)
         if last and not apart:
-            apart = rule.selector != last.rule.selector and rule.written != last.rule.written
-        for entry in selecting[rule.selector] if rule.selector else entries:
+            apart = rule.selects != last.rule.selects and rule.written != last.rule.written
+        for entry in selecting[rule.selector] if rule.selects else entries:
             if entry.takes(rule):
                 entry.add(rule)
         if apart:
@@ -540,12 +544,17 @@ def _by_selector(entries: Iterable[Merged]) -> Mapping[Selector, list[Merged]]:
 
 def _read(resource: Resource, host: str) -> _Rule:
     selector = tuple(sorted(required(resource.get("spec", "workloadSelector", "matchLabels")).items()))
-    written = frozenset({"."} if selector else (n for n in resource.items("spec", "exportTo") if isinstance(n, str)))
+    selects = _selects(resource)
+    written = frozenset({"."} if selects else (n for n in resource.items("spec", "exportTo") if isinstance(n, str)))
     entries = enumerate(resource.items("spec", "subsets"))
     subsets = tuple(
         (s["name"], resource, i) for i, s in entries if isinstance(s, dict) and isinstance(s.get("name"), str)
     )
-    return _Rule(resource, host, written, selector, isinstance(resource.get(*_POLICY), dict), subsets)
+    return _Rule(resource, host, written, selects, selector, isinstance(resource.get(*_POLICY), dict), subsets)
+
+
+def _selects(rule: Resource) -> bool:
+    return rule.get("spec", "workloadSelector") is not None
 
 
 def _widens(earlier: _Rule, later: _Rule) -> bool:

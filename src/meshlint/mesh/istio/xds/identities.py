@@ -34,7 +34,7 @@ class Identities:
             identities = {endpoint.identity for endpoint in self._registry.endpoints(service)} - {""}
             names = {self._name(*identity.split("/")) for identity in identities}
             names.update(self._of_object(self._stated[service.key]))
-            self._known[service.key] = tuple(sorted(name for one in names for name in self._with_aliases(one)))
+            self._known[service.key] = tuple(sorted({name for one in names for name in self._with_aliases(one)}))
         return self._known[service.key]
 
     def _of_object(self, service: Service) -> Iterator[str]:
