@@ -21,7 +21,7 @@ from .limits import Pool, pool
 from .protocols import Listening, is_grpc, is_http2, listening
 from .proxies import Proxy
 from .registry import Registry, Service, Serving
-from .reserved import reserved
+from .reserved import captures
 from .scope import Scope
 from .traffic_policy import Block, traffic_policy
 
@@ -69,7 +69,7 @@ def inbound_ports(
     proxy: Proxy, scope: Scope, registry: Registry, policies: PeerAuthentications, meshconfig: MeshConfig
 ) -> Mapping[int | None, InboundPort]:
     """The ports of a sidecar that something names; None stands for every other one."""
-    mapped = dict(reversed(list(_mapped(scope.sidecar, registry.served_by(proxy), reserved(meshconfig)))))
+    mapped = dict(reversed(list(_mapped(scope.sidecar, registry.served_by(proxy), captures(meshconfig)))))
     named = policies.named_ports(proxy.namespace, proxy.labels)
     retries = meshconfig.istio_version >= (1, 24)
     found: dict[int | None, InboundPort] = {}

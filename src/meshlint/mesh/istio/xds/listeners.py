@@ -19,7 +19,7 @@ from . import protocols
 from .http_routes import Target
 from .proxies import Proxy
 from .registry import UNSPECIFIED, Registry, Resolution, Service
-from .reserved import outbound_capture, reserved
+from .reserved import HEALTH_AND_METRICS, captures
 from .scope import EgressListener, Scope
 from .unknown import Unknown
 from .virtual_services import MESH, L4Rule, VirtualService, target
@@ -90,7 +90,8 @@ class Outbound:
         self._scope = scope
         self._registry = registry
         self._unknown = unknown
-        self._capture, self._reserved = outbound_capture(meshconfig), reserved(meshconfig)
+        self._capture, inbound = captures(meshconfig)
+        self._reserved = (self._capture, inbound, *HEALTH_AND_METRICS)
         self._listeners: dict[tuple[str, int], Listener] = {}
         for listener in scope.listeners:
             self._add_all(listener)

@@ -1,21 +1,16 @@
-"""The ports that a proxy itself listens on, for which istiod makes no listener of a service (`model/context.go CanBindToPort`)."""
+"""Ports that a proxy itself listens on, for which istiod makes no listener of a service (`model/context.go CanBindToPort`)."""
 
 from __future__ import annotations
 
 from ..meshconfig import MeshConfig
 
-_HEALTH, _METRICS = 15021, 15090
+HEALTH_AND_METRICS = (15021, 15090)
+"""Ports of every proxy that only istiod's outbound listeners are known to make way for."""
 
 
-def outbound_capture(meshconfig: MeshConfig) -> int:
-    """The port to which everything is turned that the application sends."""
-    return _port(meshconfig, "proxyListenPort", 15001)
-
-
-def reserved(meshconfig: MeshConfig) -> tuple[int, ...]:
-    """All of them."""
-    inbound = _port(meshconfig, "proxyInboundListenPort", 15006)
-    return outbound_capture(meshconfig), inbound, _HEALTH, _METRICS
+def captures(meshconfig: MeshConfig) -> tuple[int, int]:
+    """The ports to which everything is turned that the application sends, and that it is sent."""
+    return _port(meshconfig, "proxyListenPort", 15001), _port(meshconfig, "proxyInboundListenPort", 15006)
 
 
 def _port(meshconfig: MeshConfig, name: str, default: int) -> int:
