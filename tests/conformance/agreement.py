@@ -62,11 +62,15 @@ def _difference(mesh: str, kind: str, where: str, theirs: Any, ours: Any) -> Dif
 
 
 def _explained(kind: str, theirs: Any, ours: Any) -> str | None:
-    """The known fault of the probe: it asks istiod several times for the routes of one listener name, which Envoy never does.
+    """Why a difference is none of the model's.
 
-    istiod keeps the virtual hosts of such a name for the length of a request and changes them while it answers
-    (`getVirtualHostsForSniffedServicePort`), so that the last answer is empty.
+    An EnvoyFilter may do anything; meshlint then says that it does not know. And the known fault of the probe: it asks
+    istiod several times for the routes of one listener name, which Envoy never does. istiod keeps the virtual hosts of such
+    a name for the length of a request and changes them while it answers (`getVirtualHostsForSniffedServicePort`), so that
+    the last answer is empty.
     """
+    if "EnvoyFilter" in str(ours):
+        return "an EnvoyFilter changes it"
     if kind != "routes" or not theirs or not ours or theirs.get("protocol") != "auto" or "http" in theirs:
         return None
     same = {key: value for key, value in ours.items() if key != "http"} == theirs
@@ -89,7 +93,10 @@ def _parting(theirs: Any, ours: Any, path: str) -> Iterator[tuple[str, Any, Any]
 
 
 def _values(facts: Facts, kind: str) -> dict[str, Any]:
-    """The facts of one kind by a name for each value; of admission only whether an object is refused, and by whom."""
+    """The facts of one kind by a name for each value; of admission only whether an object is refused, and by whom.
+
+    The order of servers that share a port and its names is istiod's whim: it builds listeners out of a map.
+    """
     found = facts.get(kind) or {}
     if kind == "admission":
         return {key: (verdict["rejected"], verdict["by"]) for key, verdict in found.items()}
@@ -97,9 +104,15 @@ def _values(facts: Facts, kind: str) -> dict[str, Any]:
         return {f"{workload}:{port}": fact for workload, ports in found.items() for port, fact in ports.items()}
     if kind in ("visible", "egress"):
         return dict(_by_client(found))
+    if kind == "gateways":
+        return {key: sorted(servers, key=_canonical) for key, servers in found.items()}
     if kind in ("routes", "destinations"):
         return {f"{key} from {client}": v for key, groups in found.items() for client, v in _by_client(groups)}
     return dict(found)
+
+
+def _canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
 
 
 def _by_client(groups: Any) -> Iterator[tuple[str, Any]]:

@@ -21,6 +21,7 @@ LIMITS = {
     "gateway.networking.k8s.io/v1": "it has objects of the Gateway API",
     "kind: IstioOperator": "its mesh settings are in an IstioOperator, which the probe does not read",
     r"host: .*\$\(": "it has hosts that another tool fills in",
+    "proxyProtocol:": "the probe does not look for TLS within the PROXY protocol",
     "sidecar.istio.io/status": "its pods hold their proxies, which the probe does not see",
 }
 MESHLINT = Path(sys.executable).with_name("meshlint")

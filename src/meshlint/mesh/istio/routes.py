@@ -59,7 +59,7 @@ def rules(inventory: Inventory, visibility: Visibility) -> Iterator[Rule]:
     for virtual_service in virtual_services:
         if virtual_service.items("spec", "hosts"):
             for path in _http(virtual_service):
-                if virtual_service.mapping(*path, "delegate"):
+                if isinstance(virtual_service.get(*path, "delegate"), dict):
                     yield from _delegated(virtual_service, path, inventory, visibility, used)
                 else:
                     yield _plain(virtual_service, path)
@@ -73,7 +73,7 @@ def _delegated(
 ) -> Iterator[Rule]:
     """A delegating rule once per rule of its delegate, or once by itself where that comes to nothing."""
     delegate = root.mapping(*path, "delegate")
-    namespace, name = str(delegate.get("namespace") or root.namespace), str(delegate.get("name"))
+    namespace, name = str(delegate.get("namespace") or root.namespace), str(delegate.get("name") or "")
     target = inventory.find(VIRTUAL_SERVICE, namespace, name)
     own = _matches(root, path)
     wrong = _unfit(target, root, visibility)

@@ -32,7 +32,7 @@ class Identities:
         """Of the accounts its endpoints run as and of what its youngest object says, sorted."""
         if service.key not in self._known:
             identities = {endpoint.identity for endpoint in self._registry.endpoints(service)} - {""}
-            names = {self._name(*identity.split("/")) for identity in identities}
+            names = {self._name(*identity.split("/", 1)) for identity in identities}
             names.update(self._of_object(self._stated[service.key]))
             self._known[service.key] = tuple(sorted({name for one in names for name in self._with_aliases(one)}))
         return self._known[service.key]

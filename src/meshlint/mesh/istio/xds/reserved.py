@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..meshconfig import MeshConfig
 
 HEALTH_AND_METRICS = (15021, 15090)
-"""Ports of every proxy that only istiod's outbound listeners are known to make way for."""
+"""Ports of every proxy, which tells istiod of them."""
 
 
 def captures(meshconfig: MeshConfig) -> tuple[int, int]:
