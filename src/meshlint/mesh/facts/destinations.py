@@ -8,7 +8,7 @@ from typing import Any
 
 from ..effective import UNKNOWN, Effective
 from ..istio.xds.clusters import Cluster
-from ..istio.xds.endpoints import Group
+from ..istio.xds.endpoints import Group, parts
 from ..istio.xds.istiod import Istiod
 from ..istio.xds.limits import Outlier, Pool
 from ..istio.xds.proxies import Proxy
@@ -99,7 +99,7 @@ def _enforced(count: Effective[Any]) -> Any:
 def _endpoints(groups: Iterable[Group]) -> list[dict[str, Any]]:
     found = [
         {
-            "locality": group.locality.rstrip("/"),
+            "locality": "/".join(parts(group.locality)).rstrip("/"),
             "priority": group.priority,
             "weight": group.weight,
             "mtls": sum(backend.mtls for backend in group.backends),
