@@ -87,6 +87,26 @@ def test_what_admission_refuses_is_left_out(mesh: Path, admit: str, found: int) 
     assert timeout(facts) == found
 
 
+@pytest.mark.parametrize(
+    ("balancer", "policy"),
+    [
+        ("consistentHash: {useSourceIp: true}\n      simple: RANDOM", "RING_HASH"),
+        ("consistentHash: {useSourceIp: true, maglev: {}, ringHash: {}}", "MAGLEV"),
+    ],
+)
+def test_of_alternatives_the_last_of_the_api_is_taken(mesh: Path, balancer: str, policy: str) -> None:
+    """Admission refuses two alternatives; what is stored all the same istiod reads in the order of its API."""
+    rule = f"spec:\n  host: cart\n  trafficPolicy:\n    loadBalancer:\n      {balancer}\n"
+    rule = (
+        f"apiVersion: networking.istio.io/v1\nkind: DestinationRule\nmetadata: {{name: cart, namespace: shop}}\n{rule}"
+    )
+    mesh.write_text(f"{MESH.replace('TIMEOUT', '3s')}---\n{rule}", encoding="utf-8")
+    facts = json.loads(meshlint("facts", "--admit", "keep", str(mesh), cwd=mesh.parent).stdout)
+    assert facts["admission"]["DestinationRule shop/cart"]["rejected"]
+    (group,) = facts["destinations"]["cart.shop.svc.cluster.local|80|"]
+    assert group["value"]["lb"]["policy"] == policy
+
+
 def test_what_is_not_known_is_said(mesh: Path) -> None:
     mesh.write_text(MESH.replace("TIMEOUT", "${TIMEOUT}"), encoding="utf-8")
     facts = json.loads(meshlint("facts", str(mesh), cwd=mesh.parent).stdout)

@@ -46,12 +46,22 @@ def canonical(schema: Schema, value: Any) -> Any:
                 key: canonical(others, inner) if isinstance(others, dict) else inner for key, inner in value.items()
             }
         named = [(*fields(schema)[key], inner) for key, inner in value.items() if key in fields(schema)]
-        return {name: canonical(field, inner) for name, field, inner in named}
+        lost = _lost(schema, {name for name, _, _ in named})
+        return {name: canonical(field, inner) for name, field, inner in named if name not in lost}
     if isinstance(value, list):
         return [canonical(schema.get("items", {}), inner) for inner in value]
     if isinstance(value, str) and schema.get("type") in ("integer", "number"):
         return _READERS[schema["type"]](schema, value, ())
     return _enum(schema, value, ()) if "enum" in schema and isinstance(value, int) else value
+
+
+def _lost(schema: Schema, present: set[str]) -> set[str]:
+    """The fields that count for nothing beside others: of a message's alternatives the last, as the API lists them, is taken."""
+    lost: set[str] = set()
+    for part in (schema, *schema.get("allOf", ())):
+        options = (option["required"][0] for option in part.get("oneOf", ()) if "required" in option)
+        lost.update([name for name in options if name in present][:-1])
+    return lost
 
 
 class _Mistyped(Exception):
