@@ -4,6 +4,7 @@ Sidecars merge nothing: `core/httproute.go BuildSidecarOutboundVirtualHosts` giv
 the order bucket, age, name, that has a route for the proxy and port; the others lose it whole.
 """
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -61,6 +62,32 @@ Seen = list[tuple[int, Claim]]
 """The claims that a client sees, each with its bucket."""
 
 
+class Audience:
+    """The claims of one host by those who may see them. `meant` has the clients that each is for, by its id."""
+
+    def __init__(self, claims: Sequence[Claim], meant: Mapping[int, frozenset[str]]) -> None:
+        self.everybody: Seen | None = None
+        self.named: dict[str, list[int]] = defaultdict(list)
+        self._claims = claims
+        self._open: list[int] = []
+        self._by_owner: dict[str, list[int]] = defaultdict(list)
+        for position, claim in enumerate(claims):
+            if "*" in meant[id(claim)]:
+                self._open.append(position)
+                self._by_owner[claim.resource.namespace].append(position)
+            else:
+                for client in meant[id(claim)]:
+                    self.named[client].append(position)
+
+    def near(self, client: str, owners: frozenset[str] | None) -> list[Claim]:
+        """The claims, in order, that clients of a namespace may see which import from some namespaces; None and `*` = all."""
+        if owners is None or "*" in owners:
+            found = self._open
+        else:
+            found = [position for owner in owners for position in self._by_owner.get(owner, ())]
+        return [self._claims[position] for position in sorted({*found, *self.named.get(client, ())})]
+
+
 class Claims:
     """The claims of hosts by VirtualServices, seen from the namespaces of a mesh."""
 
@@ -107,19 +134,38 @@ class Claims:
         return list(found.values())
 
     def _groups(self, claims: Sequence[Claim]) -> list[tuple[tuple[str, ...], Seen]]:
-        """Client namespaces that see the same claims under the same conditions, those that nothing sets apart as one."""
+        """Client namespaces that see the same claims under the same conditions, those that nothing sets apart as one; none of
+        those that see fewer than two.
+        """
         own = {claim.resource.namespace for claim in claims}
         named = {n for claim in claims for n in self._visibility.export_to(claim.resource, VIRTUAL_SERVICE)}
         sources = {c.namespace for claim in claims for _, c in self._conditions(claim.resource) if c.namespace}
         special = (own | named | sources) & set(self._inventory.namespaces)
         alike = [[client] for client in sorted(special)]
-        alike += [c for c in ([n for n in view if n not in special] for view in self._visibility.views) if c]
+        alike += [c for c in ([n for n in view if n not in special] for view in self._visibility.views(own)) if c]
+        audience = Audience(claims, {id(claim): self._meant(claim) for claim in claims})
         groups: dict[object, tuple[list[str], Seen]] = {}
         for clients in [*alike, [OTHER_NAMESPACES]]:
-            seen = self._seen(clients[0], claims)
-            key = (tuple((bucket, id(claim)) for bucket, claim in seen), clients[0] if clients[0] in sources else None)
-            groups.setdefault(key, ([], seen))[0].extend(clients)
+            seen = self._seen_by(clients[0], audience)
+            if len(seen) > 1:
+                source = clients[0] if clients[0] in sources else None
+                groups.setdefault((_key(seen), source), ([], seen))[0].extend(clients)
         return [(tuple(clients), seen) for clients, seen in groups.values()]
+
+    def _meant(self, claim: Claim) -> frozenset[str]:
+        """The clients that a claim is for whatever their Sidecars import; `*` = all."""
+        exported = self._visibility.export_to(claim.resource, VIRTUAL_SERVICE)
+        sources = {condition.namespace or "*" for _, condition in self._conditions(claim.resource)}
+        return frozenset(sources if "*" in exported else exported if "*" in sources else exported & sources)
+
+    def _seen_by(self, client: str, audience: "Audience") -> Seen:
+        """What `_seen` has of all claims; the same list for all clients for whom nothing is special."""
+        owners = self._visibility.owners(client)
+        if owners is not None or client in audience.named:
+            return self._seen(client, audience.near(client, owners))
+        if audience.everybody is None:
+            audience.everybody = self._seen(client, audience.near(client, None))
+        return audience.everybody
 
     def _shadow(self, clients: tuple[str, ...], one: tuple[int, Claim], other: tuple[int, Claim]) -> Shadow | None:
         overlap = self._overlap(clients, one[1].resource, other[1].resource)
@@ -199,6 +245,10 @@ def _dead(rules: Sequence[Rule]) -> Dead:
         place = (id(rule.root), int(index))
         alive[place] = alive.get(place, False) or not dropped
     return frozenset(place for place, lives in alive.items() if not lives)
+
+
+def _key(seen: Seen) -> tuple[tuple[int, int], ...]:
+    return tuple((bucket, id(claim)) for bucket, claim in seen)
 
 
 def _in_order(seen: Seen) -> Seen:

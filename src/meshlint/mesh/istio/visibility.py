@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from functools import cached_property
 from typing import Any
 
 from ...resource.inventory import NAME_LABEL, Inventory
@@ -28,7 +29,7 @@ PRIVATE, NAMED, PUBLIC = 0, 1, 2
 
 
 class Visibility:
-    """What the namespaces of a mesh see of each other. `views` are those with a Sidecar of their own, what has equal ones together."""
+    """What the namespaces of a mesh see of each other."""
 
     def __init__(self, inventory: Inventory, meshconfig: MeshConfig) -> None:
         self._inventory = inventory
@@ -46,10 +47,8 @@ class Visibility:
                 self._plain[sidecar.namespace].append(sidecar)
         self._selecting = Selecting(inventory.all(SIDECAR), sidecar_selector)
         self._exports: dict[int, frozenset[str]] = {}
-        views: dict[object, list[str]] = defaultdict(list)
-        for namespace in sorted(self._sidecars):
-            views[tuple(_patterns(sidecar) for sidecar in self.sidecars(namespace, None))].append(namespace)
-        self.views = tuple(views.values())
+        self._firsts: dict[tuple[int, ...], list[Resource]] = {}
+        self._imported: dict[int, tuple[str, ...] | None] = {}
 
     def export_to(self, resource: Resource, kind: GroupKind) -> frozenset[str]:
         """Namespaces an object is exported to; `*` = all, empty = none. `.` is its own namespace."""
@@ -97,9 +96,14 @@ class Visibility:
 
         `labels` None = a workload of the namespace that no Sidecar selects.
         """
-        selecting = self._selecting.of(namespace, labels or {})
+        selecting = self._selecting.of(namespace, labels) if labels and namespace in self._sidecars else []
         candidates = selecting or self._plain.get(namespace) or self._plain.get(self._root)
-        return possible_first(candidates) if candidates else []
+        if not candidates:
+            return []
+        key = tuple(map(id, candidates))
+        if key not in self._firsts:
+            self._firsts[key] = possible_first(candidates)
+        return self._firsts[key]
 
     def selecting_sidecars(self, namespace: str) -> list[Resource]:
         """The Sidecars of a namespace that have a workloadSelector."""
@@ -115,7 +119,57 @@ class Visibility:
         if not sidecars:
             return True
         names = list(hosts)
-        return any(_imports(sidecar, client, owner, names, self._leaves_out) for sidecar in sidecars)
+        return any(self._imports(sidecar, client, owner, names) for sidecar in sidecars)
+
+    def owners(self, client: str) -> frozenset[str] | None:
+        """The namespaces that clients of a namespace import anything from, with `*` where they may be any; None = nothing is
+        kept from these clients.
+        """
+        found: set[str] = set()
+        for sidecar in self.sidecars(client, None):
+            patterns = self._patterns(sidecar)
+            if patterns is None or ("*/*" in patterns and not any(p.startswith("~") for p in patterns)):
+                return None
+            owners = {pattern.partition("/")[0] for pattern in patterns}
+            found |= {client if owner == "." else owner for owner in owners}
+        return frozenset(found) if self.sidecars(client, None) else None
+
+    def views(self, owners: Iterable[str]) -> list[list[str]]:
+        """The namespaces with a Sidecar of their own that may import something of these owners, what has equal ones together."""
+        near = {view for owner in (*owners, "*") for view in self._views_by_owner.get(owner, ())}
+        return [self._views[view] for view in sorted(near)]
+
+    @cached_property
+    def _views(self) -> list[list[str]]:
+        views: dict[object, list[str]] = defaultdict(list)
+        for namespace in sorted(self._sidecars):
+            views[tuple(map(self._patterns, self.sidecars(namespace, None)))].append(namespace)
+        return list(views.values())
+
+    @cached_property
+    def _views_by_owner(self) -> Mapping[str, list[int]]:
+        """The views by the namespaces that they import from, by `*` those that import from any."""
+        found: dict[str, list[int]] = defaultdict(list)
+        for number, view in enumerate(self._views):
+            owners = self.owners(view[0])
+            for owner in ("*",) if owners is None else owners:
+                found[owner].append(number)
+        return found
+
+    def _imports(self, sidecar: Resource, client: str, owner: str, hosts: list[str]) -> bool:
+        """A host that begins with `~` is left out of what the others import (`leaves_out`); `~/*` is nothing."""
+        patterns = self._patterns(sidecar)
+        if patterns is None:
+            return True
+        excluded = [p[1:] for p in patterns if self._leaves_out and p.startswith("~") and not p.startswith("~/")]
+        left = [host for host in hosts if not any(_covers(pattern, client, owner, [host]) for pattern in excluded)]
+        return bool(left) and any(_covers(pattern, client, owner, left) for pattern in patterns)
+
+    def _patterns(self, sidecar: Resource) -> tuple[str, ...] | None:
+        """The hosts a Sidecar imports; None = all."""
+        if id(sidecar) not in self._imported:
+            self._imported[id(sidecar)] = _patterns(sidecar)
+        return self._imported[id(sidecar)]
 
 
 def sidecar_selector(sidecar: Resource) -> Mapping[str, str]:
@@ -123,18 +177,7 @@ def sidecar_selector(sidecar: Resource) -> Mapping[str, str]:
     return required(sidecar.get("spec", "workloadSelector", "labels"))
 
 
-def _imports(sidecar: Resource, client: str, owner: str, hosts: list[str], leaves_out: bool) -> bool:
-    """A host that begins with `~` is left out of what the others import (`leaves_out`); `~/*` is nothing."""
-    patterns = _patterns(sidecar)
-    if patterns is None:
-        return True
-    excluded = [p[1:] for p in patterns if leaves_out and p.startswith("~") and not p.startswith("~/")]
-    left = [host for host in hosts if not any(_covers(pattern, client, owner, [host]) for pattern in excluded)]
-    return bool(left) and any(_covers(pattern, client, owner, left) for pattern in patterns)
-
-
 def _patterns(sidecar: Resource) -> tuple[str, ...] | None:
-    """The hosts a Sidecar imports; None = all."""
     listeners = [listener for listener in sidecar.items("spec", "egress") if isinstance(listener, dict)]
     return tuple(p for listener in listeners for p in _texts(listener.get("hosts"))) if listeners else None
 
