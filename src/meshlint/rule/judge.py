@@ -190,8 +190,9 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
     info, problem = first.info, first.problem
     related: dict[Related, None] = {}
     notes: dict[str, None] = {}
+    told: set[int] = set()
     for member in members:
-        for text, where in _evidence(member):
+        for text, where in _evidence(member, told):
             if where is None:
                 notes[text] = None
             else:
@@ -220,14 +221,20 @@ def _changes(members: Sequence[Member]) -> tuple[Change, ...]:
     return tuple({(type(c), id(c.location.document), c.location.path, repr(c[1:])): c for c in changes}.values())
 
 
-def _evidence(member: Member) -> Iterator[tuple[str, Location | None]]:
-    """The reasons of a member but the place it points at: of the value itself, of what else it rests on, and its own."""
+def _evidence(member: Member, told: set[int]) -> Iterator[tuple[str, Location | None]]:
+    """The reasons of a member but the place it points at: of the value itself, of what else it rests on, and its own.
+
+    `told` are the ids of what members before it told as a whole.
+    """
     problem = member.problem
     grounds: list[Evidence] = [problem.at] if isinstance(problem.at, Effective) else []
     for ground in (*grounds, *problem.related):
-        for text, where in _reasons(ground):
-            if where != member.location:
-                yield text, where
+        if id(ground) not in told:
+            reasons = list(_reasons(ground))
+            others = [(text, where) for text, where in reasons if where != member.location]
+            yield from others
+            if len(others) == len(reasons):
+                told.add(id(ground))
     for ground in problem.rests_on:
         for reason in ground.because if isinstance(ground, Effective) else (ground,):
             if reason.basis is not Basis.DECLARED:

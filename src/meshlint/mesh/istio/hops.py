@@ -40,6 +40,7 @@ class Hops:
         self._behind: dict[tuple[str, str | None], Sequence[Workload]] = {}
         self._arrivals: dict[int, list[Arrival]] = defaultdict(list)
         self._callers: dict[int, dict[int, Workload]] = defaultdict(dict)
+        self._before: dict[int, tuple[Workload, ...]] = {}
         self._rules = {id(route): rule for rule, route in zip(rules, routes, strict=True)}
         for rule, route in zip(rules, routes, strict=True):
             callers = {id(w): w for w in self._passed(rule, route.mesh)}
@@ -71,13 +72,15 @@ class Hops:
 
     def before(self, workload: Workload) -> Sequence[Workload]:
         """The proxies that requests may have passed before they come to a workload, the nearest first."""
-        found: dict[int, Workload] = {}
-        near = [workload]
-        while near:
-            callers = {key: w for one in near for key, w in self._callers.get(id(one), {}).items()}
-            near = [w for key, w in callers.items() if key not in found and w is not workload]
-            found.update((id(w), w) for w in near)
-        return tuple(found.values())
+        if id(workload) not in self._before:
+            found: dict[int, Workload] = {}
+            near = [workload]
+            while near:
+                callers = {key: w for one in near for key, w in self._callers.get(id(one), {}).items()}
+                near = [w for key, w in callers.items() if key not in found and w is not workload]
+                found.update((id(w), w) for w in near)
+            self._before[id(workload)] = tuple(found.values())
+        return self._before[id(workload)]
 
     def clients(self, route: Route) -> list[str]:
         """The namespaces of the proxies that are known to act by a route: its own, and those of its gateways."""

@@ -81,7 +81,11 @@ class Telemetries:
                 if get(target, "kind") == "Gateway":
                     self._by_gateway[telemetry.namespace, str(get(target, "name"))].append(telemetry)
         self._selecting = Selecting(self._all, selector)
+        self._of: dict[int, list[list[Resource]]] = {}
+        self._orders: dict[tuple[str, tuple[int, ...]], list[list[Resource]]] = {}
+        self._told: dict[tuple[int, str], list[Effective[Tracing] | None]] = {}
         self._tracing: dict[int, Effective[Tracing]] = {}
+        self._labels: dict[tuple[int, str, str], dict[str, Tag]] = {}
 
     def of(self, workload: Workload) -> list[list[Resource]]:
         """The Telemetries that count for a workload, the widest scope first; each list is a possible order.
@@ -89,15 +93,23 @@ class Telemetries:
         One for the mesh, one for the namespace, and all that select the workload; in the root namespace a selector
         takes pods of that namespace only.
         """
+        if id(workload) not in self._of:
+            selecting = self._selecting.of(workload.namespace, workload.labels)
+            selecting += self._by_gateway.get((workload.namespace, workload.labels.get(GATEWAY_NAME, "")), ())
+            key = (workload.namespace, tuple(map(id, selecting)))
+            if key not in self._orders:
+                self._orders[key] = self._possible(workload.namespace, selecting)
+            self._of[id(workload)] = self._orders[key]
+        return self._of[id(workload)]
+
+    def _possible(self, namespace: str, selecting: Sequence[Resource]) -> list[list[Resource]]:
         wide = [self._by_namespace.get(self._root, [])]
-        if workload.namespace != self._root:
-            wide.append(self._by_namespace.get(workload.namespace, []))
+        if namespace != self._root:
+            wide.append(self._by_namespace.get(namespace, []))
         orders: list[list[Resource]] = [[]]
         for scope in wide:
             if scope:
                 orders = [[*order, telemetry] for order in orders for telemetry in possible_first(scope)]
-        selecting = self._selecting.of(workload.namespace, workload.labels)
-        selecting += self._by_gateway.get((workload.namespace, workload.labels.get(GATEWAY_NAME, "")), ())
         return [[*order, *last] for order in orders for last in possible_sequences(selecting)]
 
     def concerned(self, telemetry: Resource) -> list[Workload]:
@@ -114,9 +126,20 @@ class Telemetries:
     def tracing(self, workload: Workload) -> Effective[Tracing]:
         """What becomes of the spans of requests that come to a workload, or leave a gateway."""
         if id(workload) not in self._tracing:
-            outcomes = [self._traced(order, workload) for order in self.of(workload)]
-            self._tracing[id(workload)] = one_of(outcomes, _TIE)
+            told = self._tracings(
+                self.of(workload), CLIENT if workload.data_plane.value is DataPlane.GATEWAY else SERVER
+            )
+            self._tracing[id(workload)] = one_of([one or self._untold(workload) for one in told], _TIE)
         return self._tracing[id(workload)]
+
+    def _tracings(self, orders: list[list[Resource]], mode: str) -> list[Effective[Tracing] | None]:
+        """What Telemetries and default providers say in each order they may have; None where neither says anything."""
+        key = (id(orders), mode)
+        if key not in self._told:
+            outcomes = [self._traced(order, mode) for order in orders]
+            told = [outcome for outcome in outcomes if outcome]
+            self._told[key] = [one_of(told, _TIE)] if len(told) == len(outcomes) else outcomes
+        return self._told[key]
 
     def holes(self, way: Sequence[Workload]) -> Iterator[Hole]:
         """Where traces of requests to a workload break; `way` are it and the proxies before it, the nearest first.
@@ -125,7 +148,7 @@ class Telemetries:
         """
         traced = [(hop, self.tracing(hop)) for hop in way if _has_a_proxy(hop)]
         for index, (hop, tracing) in enumerate(traced):
-            others = tuple(other for _, other in traced if other is not tracing)
+            others = tuple(other for _, other in (*traced[:index], *traced[index + 1 :]))
             silent = tracing.holds(lambda spans: spans.provider is None)
             earlier = [] if hop.data_plane.value is DataPlane.GATEWAY else traced[index + 1 :]
             if silent:
@@ -146,10 +169,11 @@ class Telemetries:
 
         Where creation times decide, the labels of every order count.
         """
-        found: dict[str, Tag] = {}
-        for order in self.of(workload):
-            found.update(self._tags(order, mode, metric))
-        return found
+        orders = self.of(workload)
+        key = (id(orders), mode, metric)
+        if key not in self._labels:
+            self._labels[key] = {name: tag for order in orders for name, tag in self._tags(order, mode, metric).items()}
+        return self._labels[key]
 
     def one_sided(self, workload: Workload) -> Iterator[tuple[Tag, str]]:
         """The labels that only one of request count and request duration has, with the name of that metric."""
@@ -170,13 +194,12 @@ class Telemetries:
         told = any(telemetry.items("spec", "tracing") for telemetry in self._all)
         return told or bool(self.providers.default("tracing")) or any(tracer is not None for tracer in tracers)
 
-    def _traced(self, order: Sequence[Resource], workload: Workload) -> Effective[Tracing]:
+    def _traced(self, order: Sequence[Resource], mode: str) -> Effective[Tracing] | None:
         """Mirrors `Tracing`: each entry replaces what it says, and only the first provider of a list counts."""
-        mode = CLIENT if workload.data_plane.value is DataPlane.GATEWAY else SERVER
         entries = [e for telemetry in order for e in entries_of(telemetry, "tracing") if _is_for(mode, e.data)]
         defaults = self.providers.default("tracing")
         if not entries and not defaults:
-            return self._untold(workload)
+            return None
         provider: str | Placeholder | None = defaults[0] if defaults else None
         named = self._sent(defaults[0]) if defaults else self._nobody(entries[-1])
         disabled = quiet = None
