@@ -40,6 +40,7 @@ class PeerAuthentications:
                 self._by_namespace[policy.namespace].append(policy)
         self._selecting = Selecting(self.all, selector)
         self._scoped: dict[str, Effective[MtlsMode]] = {}
+        self._of_ports: dict[tuple[str, tuple[int, ...], int | None], Effective[MtlsMode]] = {}
 
     def of_namespace(self, namespace: str) -> Effective[MtlsMode]:
         """The mode of a namespace's workloads that no policy selects."""
@@ -69,8 +70,13 @@ class PeerAuthentications:
         policies = self.selecting(namespace, labels)
         if not policies:
             return base
-        winners = self._first(policies)
-        return spread(base, lambda mode: one_of([_of_workload(mode, w, port) for w in winners], _TIE), _TIE)
+        key = (namespace, tuple(map(id, policies)), port)
+        if key not in self._of_ports:
+            winners = self._first(policies)
+            self._of_ports[key] = spread(
+                base, lambda mode: one_of([_of_workload(mode, w, port) for w in winners], _TIE), _TIE
+            )
+        return self._of_ports[key]
 
     def named_ports(self, namespace: str, labels: Mapping[str, str]) -> dict[int, Resource]:
         """The ports that portLevelMtls names in a selecting policy that may be the one that counts."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from ...resource.inventory import Inventory
@@ -26,6 +27,9 @@ MERGE = "prometheus.istio.io/merge-metrics"
 REWRITE = "sidecar.istio.io/rewriteAppHTTPProbers"
 _ENDPOINTS = {SERVICE_MONITOR: "endpoints", POD_MONITOR: "podMetricsEndpoints"}
 _SELECTORS = {SERVICE_MONITOR: "serviceMonitor", POD_MONITOR: "podMonitor"}
+_FIELDS = ("port", "portNumber", "targetPort")
+"""By which an endpoint of a monitor names a port; of several, the operator takes the first."""
+
 _PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
@@ -48,6 +52,7 @@ class Polls:
         self._rewrites = meshconfig.chart("sidecarInjectorWebhook", "rewriteAppHTTPProbe") is not False
         self._monitors = {kind: Selectors(_selecting(inventory.all(kind))) for kind in _ENDPOINTS}
         self._scrapers: dict[int, tuple[Scraper, ...]] = {}
+        self._endpoints: dict[int, Mapping[tuple[bool, Any], list[tuple[int, Poll]]]] = {}
         self._health_checks = _health_checks(inventory)
 
     def of(
@@ -80,13 +85,27 @@ class Polls:
         self, monitor: Resource, number: int, name: str | None, titles: set[str | None], seen: set[tuple[int, int]]
     ) -> Iterator[Poll]:
         """The endpoints of a monitor that mean a port; `titles` are the names by which its field `port` may call it."""
-        field = _ENDPOINTS[monitor.group_kind]
-        for index, endpoint in enumerate(monitor.items("spec", field)):
-            means = _means(endpoint, number, name, titles)
-            if means and (id(monitor), index) not in seen:
+        if id(monitor) not in self._endpoints:
+            self._endpoints[id(monitor)] = self._endpoints_of(monitor)
+        endpoints = self._endpoints[id(monitor)]
+        called = {*((True, title) for title in titles), (False, number), (False, name)}
+        found = [entry for key in called for entry in endpoints.get(key, ())]
+        for index, poll in sorted(found, key=itemgetter(0)):
+            if (id(monitor), index) not in seen:
                 seen.add((id(monitor), index))
-                where = monitor.at("spec", field, index, means)
-                yield Poll(Purpose.SCRAPE, str(monitor), where, self._scrapers_of(monitor), _has_certificate(endpoint))
+                yield poll
+
+    def _endpoints_of(self, monitor: Resource) -> Mapping[tuple[bool, Any], list[tuple[int, Poll]]]:
+        """The endpoints of a monitor by what they call, a port of a Service (True) or of a container, in their order."""
+        found: dict[tuple[bool, Any], list[tuple[int, Poll]]] = defaultdict(list)
+        kind = _ENDPOINTS[monitor.group_kind]
+        for index, endpoint in enumerate(monitor.items("spec", kind)):
+            field = next((field for field in _FIELDS if get(endpoint, field) is not None), "")
+            called, where = get(endpoint, field), monitor.at("spec", kind, index, field)
+            if isinstance(called, str | int):
+                poll = Poll(Purpose.SCRAPE, str(monitor), where, self._scrapers_of(monitor), _has_certificate(endpoint))
+                found[field == "port", called].append((index, poll))
+        return found
 
     def _scrapers_of(self, monitor: Resource) -> tuple[Scraper, ...]:
         if id(monitor) not in self._scrapers:
@@ -178,15 +197,6 @@ def _monitored_namespaces(monitor: Resource) -> list[str]:
         return ["*"]
     names = [n for n in monitor.items("spec", "namespaceSelector", "matchNames") if isinstance(n, str)]
     return names or [monitor.namespace]
-
-
-def _means(endpoint: Any, number: int, name: str | None, titles: set[str | None]) -> str | None:
-    """The field by which an endpoint of a monitor means a container port; of several, the operator takes the first."""
-    fields = ("port", "portNumber", "targetPort")
-    field = next((field for field in fields if get(endpoint, field) is not None), "")
-    value = get(endpoint, field)
-    known = titles if field == "port" else {number, name}
-    return field if isinstance(value, str | int) and value in known else None
 
 
 def _has_certificate(endpoint: Any) -> bool:

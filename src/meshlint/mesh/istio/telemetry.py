@@ -129,7 +129,8 @@ class Telemetries:
             told = self._tracings(
                 self.of(workload), CLIENT if workload.data_plane.value is DataPlane.GATEWAY else SERVER
             )
-            self._tracing[id(workload)] = one_of([one or self._untold(workload) for one in told], _TIE)
+            untold = None if all(told) else self._untold(workload)
+            self._tracing[id(workload)] = one_of([found for one in told if (found := one or untold)], _TIE)
         return self._tracing[id(workload)]
 
     def _tracings(self, orders: list[list[Resource]], mode: str) -> list[Effective[Tracing] | None]:
