@@ -54,9 +54,9 @@ def _allows(policy: Resource, named: Named, workloads: Sequence[Workload], mesh:
 def _has_company(policy: Resource, workloads: Sequence[Workload], mesh: Mesh) -> bool:
     """Whether another ALLOW policy applies to some of the workloads."""
     namespaces = {policy.namespace, mesh.meshconfig.root_namespace}
-    policies = [p for n in namespaces for p in mesh.inventory.in_namespace(AUTHORIZATION_POLICY, n)]
-    others = [p for p in policies if p is not policy and _is_in_force(p, "ALLOW")]
-    chosen = [required(other.get("spec", "selector", "matchLabels")) for other in others]
+    policies = (p for n in namespaces for p in mesh.inventory.in_namespace(AUTHORIZATION_POLICY, n))
+    others = (p for p in policies if p is not policy and _is_in_force(p, "ALLOW"))
+    chosen = (required(other.get("spec", "selector", "matchLabels")) for other in others)
     return any(not labels or any(matches(labels, w.labels) for w in workloads) for labels in chosen)
 
 

@@ -20,15 +20,22 @@ class NetworkPolicies:
     def __init__(self, inventory: Inventory) -> None:
         about = [policy for policy in inventory.all(NETWORK_POLICY) if _is_about_egress(policy)]
         self._selecting = Selectors((p.namespace, p.mapping("spec", "podSelector"), p) for p in about)
+        self._known: dict[tuple[int | None, tuple[int, ...]], Reason | None] = {}
 
     def limit(self, namespace: str, labels: Mapping[str, str] | None) -> Reason | None:
         """That no policy of a pod admits just any host on more than DNS; labels None = whatever pod of the namespace."""
-        return _limit(self._of(namespace, labels), _admits_any_host, "limits egress")
+        return self._limit(self._of(namespace, labels), None)
 
     def closes(self, namespace: str, labels: Mapping[str, str], port: int) -> Reason | None:
         """That no policy of a pod admits a public address on a TCP port."""
-        text = f"admits no public address on port {port}"
-        return _limit(self._of(namespace, labels), lambda rule: _admits_a_public_address(rule, port), text)
+        return self._limit(self._of(namespace, labels), port)
+
+    def _limit(self, policies: list[Resource], port: int | None) -> Reason | None:
+        """The same for all pods that the same policies select."""
+        key = (port, tuple(map(id, policies)))
+        if key not in self._known:
+            self._known[key] = _limits_egress(policies) if port is None else _closes(policies, port)
+        return self._known[key]
 
     def _of(self, namespace: str, labels: Mapping[str, str] | None) -> list[Resource]:
         found = self._selecting.of(namespace, labels or {})
@@ -37,6 +44,15 @@ class NetworkPolicies:
 
 def _is_about_egress(policy: Resource) -> bool:
     return "Egress" in policy.items("spec", "policyTypes") or policy.get("spec", "egress") is not None
+
+
+def _limits_egress(policies: list[Resource]) -> Reason | None:
+    return _limit(policies, _admits_any_host, "limits egress")
+
+
+def _closes(policies: list[Resource], port: int) -> Reason | None:
+    text = f"admits no public address on port {port}"
+    return _limit(policies, lambda rule: _admits_a_public_address(rule, port), text)
 
 
 def _limit(policies: list[Resource], admits: Callable[[dict[str, Any]], bool], text: str) -> Reason | None:

@@ -242,14 +242,14 @@ class DestinationRules:
     def outcomes(self, host: str) -> Sequence[Effective[Merged | None]]:
         """What clients get for a host, each distinct outcome once: clients anywhere, and those that a workloadSelector takes."""
         if host not in self._outcomes:
-            found = [outcome for client in self._clients(host) for outcome in self.for_clients(client, host)]
+            found = [outcome for client in self.clients(host) for outcome in self.for_clients(client, host)]
             distinct: dict[object, Effective[Merged | None]] = {}
             for outcome in found:
                 distinct.setdefault(tuple(id(one.value) for one in outcome.outcomes), outcome)
             self._outcomes[host] = list(distinct.values())
         return self._outcomes[host]
 
-    def _clients(self, host: str) -> Iterable[str]:
+    def clients(self, host: str) -> Mapping[str, None]:
         """A namespace for each way to look a host up: its own, those with rules for it or named by one, and any other ("")."""
         patterns = [pattern for pattern in self._names.covering(host) if pattern != host]
         rules = [rule for name in (host, *patterns) for rule in self._named.get(name, ())]

@@ -52,7 +52,8 @@ class DoubleEncryption:
         self._rules = rules
         self._entries = entries
         self._owners = {id(rule.document): rule for rule in inventory.all(DESTINATION_RULE)}
-        self._clients = sorted({w.namespace for w in workloads.all if w.has_sidecar})
+        self._proxied = {w.namespace for w in workloads.all if w.has_sidecar}
+        self._clients = sorted(self._proxied)
         self._originated = {(d.host, d.port) for route in routes if route.mesh for d in route.destinations}
         self._led_by_gateways = {d.host for route in routes if route.gateway for d in route.destinations}
 
@@ -62,7 +63,7 @@ class DoubleEncryption:
         Where an http route of sidecars leads to the port, what arrives there is plaintext, and the block is what it needs.
         """
         declared = [d for d in self._entries.meeting(host.name) if d.host == host.name and is_external(d.entry)]
-        clients = [(one, self._clients_of(one)) for one in declared if self._holders(host.name)]
+        clients = [(one, list(self._clients_of(one))) for one in declared if self._holders(host.name)]
         for one, namespaces in clients:
             for port in entry_ports(one.entry):
                 if port.protocol in _ENCRYPTED and (host.name, port.number) not in self._originated:
@@ -80,13 +81,20 @@ class DoubleEncryption:
                             found[block.location] = DoubleTls(declared, port, rule, block, ground)
         yield from found.values()
 
-    def _clients_of(self, declared: Declared) -> list[str]:
-        """The namespaces with sidecars that see a host, and those of the objects where nothing is known to run there."""
-        silent = {declared.entry.namespace, *self._holders(declared.host)} - set(self._clients)
+    def _clients_of(self, declared: Declared) -> Iterator[str]:
+        """The namespaces with sidecars that see a host, and those of the objects where nothing is known to run there.
+
+        Of those for which no rule is special, and which get the same, the first stands for all.
+        """
+        silent = {declared.entry.namespace, *self._holders(declared.host)} - self._proxied
         if declared.host in self._led_by_gateways:
             silent = set()
         quiet = sorted(namespace for namespace in silent if not self._inventory.pods_in(namespace))
-        return [client for client in (*self._clients, *quiet) if self._entries.sees(client, declared)]
+        special, others = self._rules.clients(declared.host), False
+        for client in (*self._clients, *quiet):
+            if (client in special or not others) and self._entries.sees(client, declared):
+                others = others or client not in special
+                yield client
 
     def _holders(self, host: str) -> set[str]:
         """The namespaces of the rules that anybody gets for a host."""
