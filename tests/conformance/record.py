@@ -1,8 +1,12 @@
-"""Records what the real istiod says of our own meshes: `record.py [TOPIC...]`; needs Go and the probe's source."""
+"""Records what the real istiod says of our own meshes: those that are not recorded, and all of the topics named.
+
+`record.py [TOPIC...]`; needs Go and the probe's source.
+"""
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -15,16 +19,31 @@ RECORDINGS = ROOT / "tests/fixtures/istiod"
 
 
 def main() -> None:
-    topics = sys.argv[1:] or sorted(path.name for path in RECORDINGS.iterdir() if path.is_dir())
     program = probe(ORACLE)
     if program is None:
         sys.exit("there is no Go here to build the probe with")
     with tempfile.TemporaryDirectory() as scratch:
-        for topic in topics:
-            answers = read(asked(program, RECORDINGS / topic, Path(scratch, f"{topic}.jsonl")))
-            lines = [json.dumps(_kept(answers[mesh]), separators=(",", ":")) for mesh in sorted(answers)]
-            RECORDINGS.joinpath(f"{topic}.facts.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
-            print(f"{topic}: {len(lines)} meshes")
+        for topic in sorted(path.name for path in RECORDINGS.iterdir() if path.is_dir()):
+            _record(program, topic, Path(scratch), again=topic in sys.argv[1:])
+
+
+def _record(program: Path, topic: str, scratch: Path, *, again: bool) -> None:
+    recording = RECORDINGS / f"{topic}.facts.jsonl"
+    lines = {mesh: _line(facts) for mesh, facts in read(recording).items()} if recording.exists() and not again else {}
+    meshes = scratch / topic
+    meshes.mkdir()
+    asked_about = [path for path in sorted(RECORDINGS.joinpath(topic).glob("*.yaml")) if path.stem not in lines]
+    for path in asked_about:
+        shutil.copy(path, meshes)
+    if asked_about:
+        answers = read(asked(program, meshes, scratch / f"{topic}.jsonl"))
+        lines |= {mesh: _line(_kept(facts)) for mesh, facts in answers.items()}
+        recording.write_text("".join(f"{lines[mesh]}\n" for mesh in sorted(lines)), encoding="utf-8")
+        print(f"{topic}: {', '.join(path.stem for path in asked_about)}")
+
+
+def _line(facts: Facts) -> str:
+    return json.dumps(facts, separators=(",", ":"))
 
 
 def _kept(facts: Facts) -> dict[str, Any]:
