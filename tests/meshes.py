@@ -42,5 +42,5 @@ def report(mesh: Path, thresholds: pipeline.Thresholds = EVERYTHING, rules: Sequ
     """What every rule finds in a mesh, by default at the lowest thresholds."""
     settings = config.load([str(mesh)])
     found = pipeline.check(given(mesh), settings, thresholds, catalog.chosen(rules or (), ()))
-    assert found.failures == ()
+    assert [failure for failure in found.failures if failure.kind != "settings"] == []
     return found

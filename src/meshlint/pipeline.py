@@ -77,8 +77,10 @@ def read(
     objects = resources(documents, Namespaces(namespace, reading.files).of)
     variants = split(objects.resources)
     whole = supplied(objects.resources)
+    meshes = tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants)
+    failures += dict.fromkeys(failure for mesh in meshes for failure in mesh.meshconfig.failures)
     return Input(
-        tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants),
+        meshes,
         tuple(variant.label for variant in variants),
         objects.resources,
         reading.files,
@@ -110,14 +112,9 @@ def judged(given: Input, config: Config, thresholds: Thresholds, rules: Sequence
         hidden,
         sifted.suppressed,
         judgement.superseded,
-        (*given.failures, *_failures(given.meshes), *judgement.failures),
+        (*given.failures, *judgement.failures),
         _summary(given, hidden),
     )
-
-
-def _failures(meshes: Sequence[Mesh]) -> Iterable[Failure]:
-    """What the meshes could not read, once for all variants."""
-    return dict.fromkeys(failure for mesh in meshes for failure in mesh.meshconfig.failures)
 
 
 def _not_judged(given: Input) -> Iterable[str]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.effective import Basis
+from meshlint.resource.kinds import ISTIO_OPERATOR
 
 from .conftest import assert_decides, line_of, marked, mesh_of
 
@@ -97,6 +98,27 @@ def test_mesh_settings_that_cannot_be_read_are_told() -> None:
     (failure,) = mesh_of(NO_SOURCES["ConfigMap that is not YAML"]).meshconfig.failures
     assert failure.message.startswith("data.mesh of ConfigMap istio is not YAML (line 2, column 1: not YAML")
     assert failure.line == 4
+
+
+def test_mesh_settings_that_istiod_refuses_are_told_and_left_out() -> None:
+    """`pkg/config/mesh/meshwatcher NewCollection`: all of them, not only the one that is wrong."""
+    text = """
+IstioOperator istio-system/istio
+spec:
+  meshConfig:
+    proxyListenPort: 70000 # <-
+    outboundTrafficPolicy: {mode: REGISTRY_ONLY}
+"""
+    mesh = mesh_of(text)
+    (failure,) = mesh.meshconfig.failures
+    assert (failure.kind, failure.line) == ("settings", 6)
+    assert failure.message.startswith(
+        "spec.meshConfig of IstioOperator istio is not what istiod takes (proxyListenPort "
+    )
+    assert mesh.meshconfig.value("outboundTrafficPolicy", "mode").value is None
+    (operator,) = mesh.inventory.all(ISTIO_OPERATOR)
+    stated = mesh.meshconfig.stated(operator, "proxyListenPort")
+    assert stated and stated[0] == 70000 and line_of(stated[1]) == marked(text)
 
 
 def test_an_istio_operator_s_mesh_config_lies_over_that_of_its_values() -> None:

@@ -38,11 +38,10 @@ def command(
     for mesh in [(path,) for path in paths] if each else [paths]:
         with common.usage_errors():
             given = common.read(mesh, common.load_config(mesh, config_file, world), namespace)
-        failures = (*given.failures, *given.meshes[0].meshconfig.failures)
-        for failure in failures:
+        for failure in given.failures:
             line = f":{failure.line}" if failure.line else ""
             click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
-        failed |= bool(failures)
+        failed |= bool(given.failures)
         name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
         click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True, default=unknown))

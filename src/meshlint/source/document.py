@@ -15,7 +15,10 @@ class SourceFile(NamedTuple):
 
 
 class Failure(NamedTuple):
-    """Something that could not be checked: what (`kind`), where, and what to do about it (`message`)."""
+    """Something that could not be checked: what (`kind`), where, and what to do about it (`message`).
+
+    Kinds: `unreadable`, `yaml` and `limit` of files and documents, `settings` that istiod refuses, `rule` for one of ours.
+    """
 
     kind: str
     file: str

@@ -44,6 +44,7 @@ class MeshConfig:
         self._inventory = inventory
         self._settings = settings
         self.failures: list[Failure] = []
+        self._refused: list[Source] = []
         self._sources = self._config_maps(inventory) or self._operators(inventory) or self._values_files(inventory)
         self._values = _chart_values(inventory)
         self._known: dict[Path, Effective[Any]] = {}
@@ -102,8 +103,9 @@ class MeshConfig:
         return Effective(distinct[0].value, (tie, *distinct[0].because), tuple(distinct))
 
     def stated(self, resource: Resource, *path: str) -> tuple[Any, Location] | None:
-        """What one object of the input says at a path of meshConfig, and its place; None where it says nothing of it."""
-        return next((s.get(path) for s in self._sources if s.resource is resource), None)
+        """What one object of the input says at a path of meshConfig, though istiod refuses it, and the place; None if nothing."""
+        said = (source.get(path) for source in (*self._sources, *self._refused) if source.resource is resource)
+        return next((found for found in said if found), None)
 
     @property
     def unsaid(self) -> Basis:
@@ -185,18 +187,24 @@ class MeshConfig:
         if written is None or isinstance(written, Placeholder):
             return None
         try:
-            found = settings(parse(written) if isinstance(written, str) else written)
+            found, refused = settings(parse(written) if isinstance(written, str) else written)
         except YamlError as error:
-            problem, path = f"is not YAML ({error})", base
-        else:
-            if isinstance(found, dict):
-                return found
-            field = ".".join(map(str, found.path)) or "it"
-            problem, path = f"is not what istiod takes ({field} {found.text})", (*base, *found.path)
+            self._fails("yaml", resource, base, base, f"is not YAML ({error})")
+            return None
+        if refused is None:
+            return found
+        if found is not None:
+            self._refused.append(Source(resource, ((base, found),)))
+        field = ".".join(map(str, refused.path)) or "it"
+        self._fails(
+            "settings", resource, base, (*base, *refused.path), f"is not what istiod takes ({field} {refused.text})"
+        )
+        return None
+
+    def _fails(self, kind: str, resource: Resource, base: Path, path: Path, problem: str) -> None:
         where = resource.at(*path)
         text = f"{'.'.join(map(str, base))} of {resource.kind} {resource.name} {problem}; its settings were left out"
-        self.failures.append(Failure("yaml", where.file, where.span.start_line, text))
-        return None
+        self.failures.append(Failure(kind, where.file, where.span.start_line, text))
 
 
 def _is_mesh(resource: Resource) -> bool:

@@ -13,13 +13,13 @@ from .schema import mesh_settings
 from .syntax import bad_port, is_dns_label
 
 
-def settings(value: Any) -> Message | Complaint:
-    """Mesh settings as istiod understands them, or the first thing for which it leaves all of them out."""
+def settings(value: Any) -> tuple[Message | None, Complaint | None]:
+    """Mesh settings as istiod understands them, if it does, and the first thing for which it leaves all of them out."""
     found = message(mesh_settings(), value, ())
     if isinstance(found, Complaint):
-        return found
+        return None, found
     complaints = _complaints(found) if is_plain(found) else ()
-    return next((complaint for complaint in complaints if not complaint.warns), found)
+    return found, next((complaint for complaint in complaints if not complaint.warns), None)
 
 
 def _complaints(found: Message) -> Complaints:
