@@ -121,7 +121,7 @@ def _not_judged(given: Input) -> Iterable[str]:
     """What is read for the model's sake, and which no rule is about yet."""
     others = [r for r in given.resources if is_mesh_resource(r.group_kind) and not r.key.group.endswith("istio.io")]
     if others:
-        yield f"{len(others)} objects of Linkerd and the Gateway API are read and not judged yet"
+        yield f"objects of Linkerd and the Gateway API are read and not judged yet ({len(others)} of them)"
 
 
 def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:

@@ -231,7 +231,7 @@ class TestOutput:
             "apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\nmetadata: {name: r, namespace: shop}\n"
         )
         said = " ".join(meshlint("check", cwd=mesh).stderr.split())
-        assert "1 objects of Linkerd and the Gateway API are read and not judged yet" in said
+        assert "objects of Linkerd and the Gateway API are read and not judged yet (1 of them)" in said
 
     def test_repetitions_are_counted(self, tmp_path: Path) -> None:
         for number in range(6):

@@ -48,6 +48,7 @@ _VERSIONS: Mapping[str, str] = {
     "HorizontalPodAutoscaler": "autoscaling/v2",
     "ScaledObject": "keda.sh/v1alpha1",
     "EndpointSlice": "discovery.k8s.io/v1",
+    "EnvoyFilter": "networking.istio.io/v1alpha3",
     "HealthCheckPolicy": "networking.gke.io/v1",
     "BackendConfig": "cloud.google.com/v1",
 }

@@ -16,6 +16,7 @@ from ....resource.inventory import Inventory
 from ....resource.kinds import ENVOY_FILTER
 from ....resource.match import matches
 from ....resource.resource import Resource, get, required
+from ..meshconfig import MeshConfig
 from .proxies import Proxy
 
 INBOUND, OUTBOUND, GATEWAY = "SIDECAR_INBOUND", "SIDECAR_OUTBOUND", "GATEWAY"
@@ -36,7 +37,6 @@ _UNREAD_OF_CLUSTER = {"alt_stat_name", "metadata", "per_connection_buffer_limit_
 _DECIDING = ("http_connection_manager", "tcp_proxy")
 """Network filters that decide where bytes go, by the ends of their names."""
 
-_VERSION = "1.32.0"
 _PLAIN_VERSION = re.compile(r"\^?(?P<version>\d+(?:\\?\.\d+)*)(?:(?:\\?\.)?(?:\.\*|\$)?)")
 
 
@@ -87,11 +87,11 @@ class Patch(NamedTuple):
 class EnvoyFilters:
     """The patches of a mesh, by the proxies they are for."""
 
-    def __init__(self, inventory: Inventory, root_namespace: str) -> None:
-        self._root = root_namespace
+    def __init__(self, inventory: Inventory, meshconfig: MeshConfig) -> None:
+        self._root = meshconfig.root_namespace
         self._patches: dict[str, list[Patch]] = defaultdict(list)
         for resource in inventory.all(ENVOY_FILTER):
-            self._patches[resource.namespace] += _patches(resource)
+            self._patches[resource.namespace] += _patches(resource, meshconfig.istio_version)
 
     def of(self, proxy: Proxy) -> Sequence[Patch]:
         """Those of the root namespace and the proxy's own, whose workloadSelector takes it."""
@@ -106,19 +106,20 @@ def _takes(resource: Resource, proxy: Proxy) -> bool:
     return matches(required(resource.get("spec", "workloadSelector", "labels")), proxy.labels)
 
 
-def _patches(resource: Resource) -> Iterator[Patch]:
+def _patches(resource: Resource, version: tuple[int, int]) -> Iterator[Patch]:
     for entry in resource.items("spec", "configPatches"):
         applies_to, patch, match = get(entry, "applyTo"), get(entry, "patch"), get(entry, "match") or {}
         operation = get(patch, "operation")
-        is_met = _is_of_version(get(match, "proxy", "proxyVersion"))
+        is_met = _is_met(get(match, "proxy", "proxyVersion"), version)
         if is_met and _changes(applies_to, operation, get(patch, "value"), match):
             yield Patch(resource, applies_to, operation, str(get(match, "context") or "ANY"), match)
 
 
-def _is_of_version(pattern: Any) -> bool:
-    """Whether proxies may be of a version; of patterns only those are understood that name one."""
+def _is_met(pattern: Any, version: tuple[int, int]) -> bool:
+    """Whether proxies of a version may be meant; of patterns only those are understood that name one."""
     plain = _PLAIN_VERSION.fullmatch(pattern) if isinstance(pattern, str) else None
-    return plain is None or f"{_VERSION}.".startswith(plain["version"].replace("\\", ""))
+    begins, is_ = plain["version"].replace("\\", "") if plain else "", f"{version[0]}.{version[1]}."
+    return is_.startswith(begins) or begins.startswith(is_)
 
 
 def _changes(applies_to: Any, operation: Any, value: Any, match: Mapping[str, Any]) -> bool:

@@ -101,7 +101,7 @@ class Istiod:
     @cached_property
     def envoy_filters(self) -> EnvoyFilters:
         """What changes the configuration that everything else here is about."""
-        return EnvoyFilters(self.inventory, self.meshconfig.root_namespace)
+        return EnvoyFilters(self.inventory, self.meshconfig)
 
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
