@@ -9,7 +9,7 @@ import pytest
 
 from meshlint.mesh.effective import UNKNOWN, Basis, Effective
 from meshlint.mesh.istio.xds.balancing import algorithm, locality_setting, warmup
-from meshlint.mesh.istio.xds.limits import outlier, pool
+from meshlint.mesh.istio.xds.limits import Pool, outlier
 from meshlint.mesh.istio.xds.traffic_policy import (
     Block,
     TrafficPolicy,
@@ -132,7 +132,7 @@ LIMITS = """\
 
 def test_limits_say_where_they_stand() -> None:
     mesh = mesh_of(RULE + LIMITS)
-    limits = pool(policy_of(RULE + LIMITS), mesh.meshconfig)
+    limits = Pool(policy_of(RULE + LIMITS), mesh.meshconfig)
     assert (limits.max_connections.value, limits.idle_timeout.value, limits.connect_timeout.value) == (7, 5000, 10_000)
     assert limits.max_retries.value is None
     assert line_of(limits.max_retries.origin) == ["maxRetries: 0"]
@@ -149,7 +149,7 @@ BUDGETS = {(1, 26): None, (1, 29): UNKNOWN, (1, 32): 20.0}
 def test_a_retry_budget_without_percent(version: tuple[int, int], percent: object) -> None:
     text = RULE + "  trafficPolicy: {retryBudget: {minRetryConcurrency: 2}}\n"
     mesh = mesh_of(text, istio_version=version)
-    budget = pool(policy_of(text, istio_version=version), mesh.meshconfig).retry_budget.value
+    budget = Pool(policy_of(text, istio_version=version), mesh.meshconfig).retry_budget.value
     assert (budget and budget.percent.value) == percent
     assert budget is None or budget.min_concurrency.value == 2
 

@@ -5,7 +5,7 @@ from meshlint.mesh.effective import Effective, Reason
 from meshlint.mesh.istio.destinations import Merged
 from meshlint.mesh.istio.host_policies import HostPolicy
 from meshlint.mesh.istio.order import spread
-from meshlint.mesh.istio.xds.limits import pool
+from meshlint.mesh.istio.xds.limits import Pool
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Answer, Host, Inference
 from meshlint.rule.rule import Problem
@@ -67,7 +67,7 @@ def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) ->
     """What not every port and subset has under a rule."""
     policies = [policy for one in called if (policy := mesh.host_policies.under(merged, one.port, one.subset))]
     undetected = any(policy.outlier_detection.value is None for policy in policies)
-    unlimited = any(pool(policy, mesh.meshconfig).is_unlimited for policy in policies)
+    unlimited = any(Pool(policy, mesh.meshconfig).is_unlimited for policy in policies)
     return (*[DETECTION] * undetected, *[LIMIT] * unlimited)
 
 

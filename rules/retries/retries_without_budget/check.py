@@ -3,7 +3,7 @@ from collections.abc import Iterator
 from meshlint.mesh.effective import Effective, Unknown
 from meshlint.mesh.istio.host_policies import names
 from meshlint.mesh.istio.retries import can_fire
-from meshlint.mesh.istio.xds.limits import pool
+from meshlint.mesh.istio.xds.limits import Pool
 from meshlint.mesh.istio.xds.traffic_policy import TrafficPolicy
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Route
@@ -44,7 +44,7 @@ def _unlimited(policy: Effective[TrafficPolicy | None], mesh: Mesh) -> Effective
     """A traffic policy that leaves the number of retries open, whoever wins a tie."""
 
     def is_open(found: TrafficPolicy | None) -> bool:
-        limits = pool(found, mesh.meshconfig) if found else None
+        limits = Pool(found, mesh.meshconfig) if found else None
         return limits is not None and limits.max_retries.value is None and limits.retry_budget.value is None
 
     return policy.holds(is_open)

@@ -5,7 +5,7 @@ from typing import Any
 from meshlint.finding import Confidence
 from meshlint.mesh.effective import Effective, Reason
 from meshlint.mesh.istio.host_policies import HostPolicy, names
-from meshlint.mesh.istio.xds.limits import pool
+from meshlint.mesh.istio.xds.limits import Pool
 from meshlint.mesh.istio.xds.traffic_policy import TrafficPolicy
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Host, ModelKind
@@ -38,7 +38,7 @@ def check(host: Host, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Proble
 
 def _excess(policy: TrafficPolicy, mesh: Mesh, options: Mapping[str, Any]) -> tuple[Effective[Any], str] | None:
     """What admits more retries than the options do, and how many. With a budget maxRetries does nothing."""
-    limits = pool(policy, mesh.meshconfig)
+    limits = Pool(policy, mesh.meshconfig)
     budget, most = limits.retry_budget.value, limits.max_retries
     if budget is None:
         return (most, f"up to {most.value}") if _exceeds(most, options["max-concurrent-retries"]) else None

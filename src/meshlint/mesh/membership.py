@@ -22,7 +22,7 @@ from ..resource.workload import PodTemplate
 from .effective import Basis, Effective, Reason
 from .istio.injection import selects_gateway
 from .istio.meshconfig import MeshConfig
-from .istio.routes import Rule, destinations, is_bound_to_mesh
+from .istio.routes import Rule, is_bound_to_mesh
 from .subjects import DataPlane
 
 SELECTING = (
@@ -102,7 +102,7 @@ class Membership:
         """Services (namespace, name) that a mesh-bound route leads to or a DestinationRule names, and what does so."""
         for rule in rules:
             if is_bound_to_mesh(rule.root):
-                for destination in destinations(rule, self._domain):
+                for destination in rule.destinations:
                     service = split_service_host(destination.host, self._domain)
                     if service:
                         yield (service[1], service[0]), rule.root

@@ -61,7 +61,7 @@ class Mesh:
         self.meshconfig = MeshConfig(inventory, settings)
         self.domain = settings.cluster_domain
         self._visibility = Visibility(inventory, self.meshconfig)
-        self._rules = tuple(http.rules(inventory, self._visibility))
+        self._rules = tuple(http.rules(inventory, self._visibility, self.domain))
 
     @property
     def assumptions(self) -> list[str]:
@@ -358,7 +358,6 @@ class Mesh:
         return place_of(namespace, self.inventory, workloads)
 
     def _route(self, rule: http.Rule, protocols: generation.Protocols) -> Route:
-        targets = http.destinations(rule, self.domain)
         name = rule.resource.get(*rule.path, "name")
         return Route(
             rule.resource,
@@ -368,11 +367,11 @@ class Mesh:
             http.hosts_of(rule.root, self.domain),
             *http.receivers(rule),
             rule.matches,
-            targets,
+            rule.destinations,
             any(rule.field(field) for field in ("redirect", "directResponse")),
             http.rewrite(rule),
             http.timeout(rule),
             http.retries(rule, self.meshconfig),
-            protocols.of(targets),
-            generation.of_rule(rule, targets, self.workloads),
+            protocols.of(rule.destinations),
+            generation.of_rule(rule, self.workloads),
         )

@@ -25,7 +25,7 @@ from ..resource.resource import UNSET_NAMESPACE, Resource, required
 from ..source.document import Location, Path
 from .istio.entries import hosts_of
 from .istio.injection import GATEWAY_NAME
-from .istio.routes import Rule, destinations
+from .istio.routes import Rule
 
 _MATCH_LABELS: Path = ("spec", "selector", "matchLabels")
 _SELECTORS: Mapping[GroupKind, Path] = {
@@ -103,7 +103,7 @@ def _selected(resource: Resource, root_namespace: str) -> Iterator[Unsupplied]:
 
 def _hosts(resource: Resource, rules: list[Rule], domain: str) -> Iterator[Unsupplied]:
     named = [(host, resource.at(*path)) for path, host in _written(resource)]
-    named += [(d.host, d.location) for rule in rules for d in destinations(rule, domain)]
+    named += [(d.host, d.location) for rule in rules for d in rule.destinations]
     for host, where in named:
         service = split_service_host(resolve(host, resource.namespace, domain).lower(), domain)
         if service and _NAMESPACE.fullmatch(service[1]):

@@ -19,7 +19,7 @@ from . import inference
 from .effective import Basis, Effective, Reason
 from .istio.injection import data_plane, selects_gateway
 from .istio.meshconfig import MeshConfig
-from .istio.routes import Rule, destinations
+from .istio.routes import Rule
 from .membership import SELECTING, Membership
 from .subjects import DataPlane, Inference, ModelKind, Workload
 
@@ -44,6 +44,7 @@ class Workloads:
             self._imply(ns, labels, policy) for (ns, labels), policy in self._implied_selectors.items()
         )
         self.all = (*self.supplied, *self.implied)
+        self._behind: dict[str, Sequence[Workload]] = {}
         self._in_namespace: dict[str, list[Workload]] = defaultdict(list)
         for workload in self.all:
             self._in_namespace[workload.namespace].append(workload)
@@ -64,8 +65,13 @@ class Workloads:
         """The InferencePools that take the pods of a workload."""
         return self._pools.of(workload.namespace, workload.labels)
 
-    def behind(self, host: str) -> list[Workload]:
+    def behind(self, host: str) -> Sequence[Workload]:
         """The workloads a host of the cluster leads to; empty for other hosts and for what is not in the input."""
+        if host not in self._behind:
+            self._behind[host] = self._led_to(host)
+        return self._behind[host]
+
+    def _led_to(self, host: str) -> Sequence[Workload]:
         service = split_service_host(host, self._domain)
         if not service:
             return []
@@ -115,7 +121,7 @@ class Workloads:
         for rule in rules:
             named = next((where for match, where in rule.matches if inference.names_generation(match)), None)
             if named:
-                for destination in destinations(rule, self._domain):
+                for destination in rule.destinations:
                     found.setdefault(destination.host, inference.path_of(named))
         return found
 

@@ -24,7 +24,7 @@ from .host_policies import HostPolicies, HostPolicy
 from .meshconfig import MeshConfig
 from .order import possible_first
 from .visibility import Visibility
-from .xds.limits import Pool, pool
+from .xds.limits import Pool
 from .xds.traffic_policy import Block, TrafficPolicy
 
 _REQUESTS: Path = ("http", "http2MaxRequests")
@@ -159,7 +159,7 @@ class Capacity:
                         yield Shortfall(Gate.QUEUE, part, block, _PENDING, 1, 1, None, (found,))
 
     def _queues_one(self, policy: TrafficPolicy | None) -> bool:
-        return policy is not None and pool(policy, self._meshconfig).max_pending.value == 1
+        return policy is not None and Pool(policy, self._meshconfig).max_pending.value == 1
 
     def _short(self, part: HostPolicy, load: _Load) -> Iterator[Shortfall]:
         """The lowest limit that falls short of a load, under each policy that may be in force."""
@@ -180,7 +180,7 @@ class Capacity:
         ports = self._request_ports(part)
         if ports is None:
             return
-        limits = pool(policy, self._meshconfig)
+        limits = Pool(policy, self._meshconfig)
         if isinstance(limits.max_requests.value, int):
             yield limits.max_requests.value, _REQUESTS
         is_plain = any(port.protocol == "http" for port in ports) and limits.use_client_protocol.value is not True

@@ -250,9 +250,13 @@ class DestinationRules:
         return self._outcomes[host]
 
     def clients(self, host: str) -> Mapping[str, None]:
-        """A namespace for each way to look a host up: its own, those with rules for it or named by one, and any other ("")."""
+        """A namespace for each way to look a host up: its own, those with rules for it or named by one, and any other ("").
+        Where nothing names the host all ways are the same.
+        """
         patterns = [pattern for pattern in self._names.covering(host) if pattern != host]
         rules = [rule for name in (host, *patterns) for rule in self._named.get(name, ())]
+        if not rules:
+            return {self.owner(host) or self._root: None}
         holders = [rule.namespace for rule in rules]
         named = [namespace for rule in rules for namespace in self._exports(rule) if namespace != "*"]
         return dict.fromkeys([*filter(None, [self.owner(host)]), *holders, *named, self._root, ""])

@@ -14,18 +14,18 @@ from ..effective import Basis, Effective, Reason
 from ..subjects import Answer, Destination, Inference, ModelKind
 from ..workloads import Workloads
 from .order import one_of
-from .routes import Rule, destinations
+from .routes import Rule
 
 _GRPC = {"grpc", "grpc-web"}
 _UNDECIDED = {None, "http2"}
 
 
-def of_rule(rule: Rule, targets: Sequence[Destination], workloads: Workloads) -> Effective[Answer]:
+def of_rule(rule: Rule, workloads: Workloads) -> Effective[Answer]:
     """Whether requests of a rule generate, with the evidence; a rule whose destinations differ counts by the one that does."""
     if _answers_itself(rule):
         return Effective(Answer.NO, (Reason("the proxy answers by itself", rule.resource.at(*rule.path)),))
     named = next((where for match, where in rule.matches if _asks_to_generate(match)), None)
-    hosts = list(dict.fromkeys(target.host for target in targets))
+    hosts = list(dict.fromkeys(target.host for target in rule.destinations))
     if named and not (hosts and all(workloads.states_no_generation(host) for host in hosts)):
         return Effective(Answer.YES, (Reason("its match names a generation path", inference.path_of(named)),))
     if rule.matches and all(inference.is_confined_to_other_requests(match) for match, _ in rule.matches):
@@ -65,7 +65,7 @@ class Protocols:
         for rule in rules:
             where = next((at for match, at in rule.matches if inference.names_plain_http(match)), None)
             if where:
-                for destination in destinations(rule, domain):
+                for destination in rule.destinations:
                     self._plain.setdefault(destination.host, where)
 
     def of(self, targets: Sequence[Destination]) -> Effective[str]:

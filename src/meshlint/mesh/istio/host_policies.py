@@ -133,6 +133,7 @@ class HostPolicies:
             for destination in l4_destinations(virtual_service, domain):
                 self._led_to[destination.host].append(destination)
         self._known: dict[str, tuple[HostPolicy, ...]] = {}
+        self._found: dict[tuple[str, int], tuple[HostPolicy, ...]] = {}
         self._settled: dict[tuple[int, int | None, str], TrafficPolicy] = {}
         self._sizes: dict[object, Backends] = {}
         self._ejections: dict[str, list[tuple[HostPolicy, Effective[Ejection | None]]]] = {}
@@ -145,13 +146,13 @@ class HostPolicies:
         if known is None:
             is_covering = host.name.startswith("*") and bool(self._concrete.covered(host.name))
             outcomes = () if is_covering else self._rules.outcomes(host.name)
-            known = tuple(policy for merged in outcomes for policy in self._policies(host, merged))
+            known = tuple(policy for merged in outcomes for policy in self._by_rule(host, merged))
             self._known[host.name] = known
         return known
 
     def seen_from(self, namespace: str, host: Host) -> list[HostPolicy]:
         """What clients of a namespace get for a host."""
-        return list(self._policies(host, self._rules.for_client(namespace, host.name)))
+        return list(self._by_rule(host, self._rules.for_client(namespace, host.name)))
 
     def reads_requests(self, one: HostPolicy, port: ServicePort) -> bool:
         """Whether some proxy reads the requests that it sends to a port: of HTTP, sniffed, or where an http route leads."""
@@ -279,6 +280,15 @@ class HostPolicies:
         """The destinations of routes that lead to a host, http routes first."""
         return self._led_to.get(host, ())
 
+    def _by_rule(self, host: Host, merged: Effective[Merged | None]) -> Sequence[HostPolicy]:
+        """What a host gets of a DestinationRule; found once, as many clients get the same."""
+        known = self._found.get((host.name, id(merged)))
+        if known is None:
+            known = tuple(self._policies(host, merged))
+            if merged.value and known:
+                self._found[host.name, id(merged)] = known
+        return known
+
     def _policies(self, host: Host, merged: Effective[Merged | None]) -> Iterator[HostPolicy]:
         outcomes = [outcome.value for outcome in merged.outcomes if outcome.value]
         subsets = dict.fromkeys(name for one in outcomes for name, _, _ in one.subsets)
@@ -286,20 +296,21 @@ class HostPolicies:
         is_external_name = services and services[0].get("spec", "type") == "ExternalName"
         if is_external_name and self._meshconfig.external_names_are_aliases:
             return
+        ports = _ports(services)
         for subset in ("", *subsets):
-            yield from self._of_subset(host, services, merged, outcomes, subset)
+            yield from self._of_subset(host, services, ports, merged, outcomes, subset)
 
     def _of_subset(
         self,
         host: Host,
         services: Sequence[Resource],
+        ports: Sequence[ServicePort],
         merged: Effective[Merged | None],
         outcomes: Sequence[Merged],
         subset: str,
     ) -> Iterator[HostPolicy]:
         """One for each port that has settings of its own, and one for the others."""
         service = services[0] if services else None
-        ports = _ports(services)
         settled = _settled_ports(outcomes, subset)
         labels = _labels(outcomes, subset)
         led = self.destinations(host.name)

@@ -5,7 +5,7 @@ Mirrors `pilot/pkg/model/virtualservice_controller.go mergeVirtualServices` and 
 """
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from ...resource.inventory import Inventory
@@ -30,6 +30,7 @@ class Rule(NamedTuple):
     """One entry of spec.http as it acts: `parts` are the rules whose fields it has, the deciding one first.
 
     For a delegating rule these are the delegate's and then its own; else it alone. `resource` and `path` name the entry.
+    `destinations` is where it sends requests.
     """
 
     resource: Resource
@@ -37,6 +38,7 @@ class Rule(NamedTuple):
     root: Resource
     parts: tuple[tuple[Resource, Path], ...]
     matches: tuple[tuple[Mapping[str, Any], Location], ...]
+    destinations: tuple[Destination, ...]
     delegates_to_nothing: Reason | None = None
 
     def part(self, name: str) -> tuple[Resource, Path] | None:
@@ -52,7 +54,7 @@ class Rule(NamedTuple):
         return resource.get(*path, name), resource.at(*path, name)
 
 
-def rules(inventory: Inventory, visibility: Visibility) -> Iterator[Rule]:
+def rules(inventory: Inventory, visibility: Visibility, domain: str) -> Iterator[Rule]:
     """Every http rule of every VirtualService at least once: delegating rules with each rule of their delegate."""
     virtual_services = inventory.all(VIRTUAL_SERVICE)
     used: set[int] = set()
@@ -60,16 +62,16 @@ def rules(inventory: Inventory, visibility: Visibility) -> Iterator[Rule]:
         if virtual_service.items("spec", "hosts"):
             for path in _http(virtual_service):
                 if isinstance(virtual_service.get(*path, "delegate"), dict):
-                    yield from _delegated(virtual_service, path, inventory, visibility, used)
+                    yield from _delegated(virtual_service, path, inventory, visibility, domain, used)
                 else:
-                    yield _plain(virtual_service, path)
+                    yield _plain(virtual_service, path, domain)
     for virtual_service in virtual_services:
         if not virtual_service.items("spec", "hosts") and id(virtual_service) not in used:
-            yield from (_plain(virtual_service, path) for path in _http(virtual_service))
+            yield from (_plain(virtual_service, path, domain) for path in _http(virtual_service))
 
 
 def _delegated(
-    root: Resource, path: Path, inventory: Inventory, visibility: Visibility, used: set[int]
+    root: Resource, path: Path, inventory: Inventory, visibility: Visibility, domain: str, used: set[int]
 ) -> Iterator[Rule]:
     """A delegating rule once per rule of its delegate, or once by itself where that comes to nothing."""
     delegate = root.mapping(*path, "delegate")
@@ -82,7 +84,8 @@ def _delegated(
         reason = Reason(
             f"delegate {namespace}/{name} {wrong or 'is not in the input'}", root.at(*path, "delegate"), basis
         )
-        yield Rule(root, path, root, ((root, path),), own, reason)
+        alone = ((root, path),)
+        yield Rule(root, path, root, alone, own, _destinations(alone, domain), reason)
         return
     used.add(id(target))
     for inner in _http(target):
@@ -91,9 +94,11 @@ def _delegated(
         if own and theirs and not matches:
             text = "its matches contradict those of the rule that delegates to it"
             nothing = Reason(text, target.at(*inner, "match"))
-            yield Rule(target, inner, root, ((root, path),), (), nothing)
+            alone = ((root, path),)
+            yield Rule(target, inner, root, alone, (), _destinations(alone, domain), nothing)
         else:
-            yield Rule(target, inner, root, ((target, inner), (root, path)), tuple(matches))
+            parts = ((target, inner), (root, path))
+            yield Rule(target, inner, root, parts, tuple(matches), _destinations(parts, domain))
 
 
 def _unfit(target: Resource | None, root: Resource, visibility: Visibility) -> str | None:
@@ -110,9 +115,10 @@ def _http(virtual_service: Resource) -> Iterator[Path]:
             yield ("spec", "http", index)
 
 
-def _plain(virtual_service: Resource, path: Path) -> Rule:
+def _plain(virtual_service: Resource, path: Path, domain: str) -> Rule:
     parts = ((virtual_service, path),)
-    return Rule(virtual_service, path, virtual_service, parts, _matches(virtual_service, path))
+    matches = _matches(virtual_service, path)
+    return Rule(virtual_service, path, virtual_service, parts, matches, _destinations(parts, domain))
 
 
 def _matches(resource: Resource, path: Path) -> tuple[tuple[Mapping[str, Any], Location], ...]:
@@ -159,12 +165,12 @@ def receivers(rule: Rule) -> tuple[bool, bool]:
     return "mesh" in bound and "mesh" in named, any(g != "mesh" for g in bound) and any(g != "mesh" for g in named)
 
 
-def destinations(rule: Rule, domain: str) -> tuple[Destination, ...]:
-    """Where a rule sends requests. Of several destinations those without a weight get none; host names expand in the
-    namespace of the object that has them.
+def _destinations(parts: Iterable[tuple[Resource, Path]], domain: str) -> tuple[Destination, ...]:
+    """Where a rule of these parts sends requests. Of several destinations those without a weight get none; host names expand
+    in the namespace of the object that has them.
     """
     found = []
-    for resource, path in rule.parts:
+    for resource, path in parts:
         entries = resource.items(*path, "route")
         weighed = any(get(entry, "weight") for entry in entries) and len(entries) > 1
         for index, entry in enumerate(entries):

@@ -18,7 +18,7 @@ from ..effective import Basis, Reason
 from ..subjects import Host
 from .host_policies import HostPolicies, HostPolicy
 from .meshconfig import MeshConfig
-from .xds.limits import pool
+from .xds.limits import Pool
 from .xds.protocols import is_tcp, name
 from .xds.traffic_policy import Block, TrafficPolicy
 
@@ -121,7 +121,7 @@ def _by_pool(parts: Iterable[HostPolicy]) -> Pools:
 
 def _stated(policy: TrafficPolicy, meshconfig: MeshConfig) -> Iterator[str]:
     """The fields that ask for something of HTTP. Envoy's tcp_proxy queues by http1MaxPendingRequests as well."""
-    limits = pool(policy, meshconfig)
+    limits = Pool(policy, meshconfig)
     if limits.h2_upgrade.value == "UPGRADE":
         yield UPGRADE
     counts = {

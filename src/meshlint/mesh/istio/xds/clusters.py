@@ -25,7 +25,7 @@ from ..mtls import PeerAuthentications
 from .balancing import PASSTHROUGH, LocalitySetting, algorithm, locality_setting, traffic_distribution, warmup
 from .endpoints import Backend, Group, balanced, by_locality, depends_on, is_reachable, is_sent
 from .identities import Identities
-from .limits import Number, Outlier, Pool, outlier, pool
+from .limits import Number, Outlier, Pool, outlier
 from .protocols import is_http, is_http2, is_http_or_sniffed, name
 from .proxies import Proxy
 from .registry import Endpoint, Registry, Resolution, Service
@@ -172,7 +172,7 @@ class Clusters:
             least = stated.min_health_percent.value if stated else None
             self._settings[key] = Settings(
                 policy,
-                pool(policy, self._meshconfig),
+                Pool(policy, self._meshconfig),
                 outlier(policy.outlier_detection),
                 algorithm(policy.load_balancer),
                 warmup(policy.load_balancer, self._meshconfig),

@@ -17,7 +17,7 @@ from ...effective import Effective, Reason
 from ...subjects import MtlsMode
 from ..meshconfig import MeshConfig
 from ..mtls import PeerAuthentications
-from .limits import Pool, pool
+from .limits import Pool
 from .protocols import Listening, is_grpc, is_http2, listening
 from .proxies import Proxy
 from .registry import Registry, Service, Serving
@@ -108,7 +108,7 @@ def _limits(mapped: Mapped, scope: Scope, meshconfig: MeshConfig) -> Limits:
         before = policy.connection_pool.because if policy.connection_pool.value else ()
         reason = Reason(f"{scope.sidecar} has its own pool for what comes in", stated.location)
         policy = policy._replace(connection_pool=Effective(stated, (*before, reason)))
-    limits = pool(policy, meshconfig)
+    limits = Pool(policy, meshconfig)
     if limits.use_client_protocol.value is True:
         return Limits(limits, "downstream")
     return Limits(

@@ -25,22 +25,75 @@ class RetryBudget(NamedTuple):
     min_concurrency: Effective[int | Unknown]
 
 
-class Pool(NamedTuple):
-    """The limits of a cluster. `h2_upgrade` is what the pool itself says of HTTP/2: `UPGRADE`, `DO_NOT_UPGRADE` or None."""
+class Pool:
+    """The limits that a traffic policy comes to, each worked out when it is asked for.
 
-    max_connections: Number
-    max_pending: Number
-    max_requests: Number
-    max_retries: Number
-    max_requests_per_connection: Number
-    max_concurrent_streams: Number
-    connect_timeout: Number
-    idle_timeout: Number
-    max_connection_duration: Number
-    keepalive_probes: Number
-    retry_budget: Effective[RetryBudget | None]
-    h2_upgrade: Effective[str | Unknown | None]
-    use_client_protocol: Effective[bool | Unknown | None]
+    0 is read as not set in all but times and the retry budget's percent.
+    """
+
+    __slots__ = ("_block", "_budget", "_meshconfig")
+
+    def __init__(self, policy: TrafficPolicy, meshconfig: MeshConfig) -> None:
+        self._block = policy.connection_pool
+        self._budget = policy.retry_budget
+        self._meshconfig = meshconfig
+
+    @property
+    def max_connections(self) -> Number:
+        return _limit(self._block, "tcp", "maxConnections")
+
+    @property
+    def max_pending(self) -> Number:
+        return _limit(self._block, "http", "http1MaxPendingRequests")
+
+    @property
+    def max_requests(self) -> Number:
+        return _limit(self._block, "http", "http2MaxRequests")
+
+    @property
+    def max_retries(self) -> Number:
+        return _limit(self._block, "http", "maxRetries")
+
+    @property
+    def max_requests_per_connection(self) -> Number:
+        return _limit(self._block, "http", "maxRequestsPerConnection")
+
+    @property
+    def max_concurrent_streams(self) -> Number:
+        if self._meshconfig.istio_version < (1, 21):
+            return _not_yet("maxConcurrentStreams", "1.21")
+        return _limit(self._block, "http", "maxConcurrentStreams")
+
+    @property
+    def connect_timeout(self) -> Number:
+        return _or_mesh(_time(self._block, "tcp", "connectTimeout"), self._meshconfig)
+
+    @property
+    def idle_timeout(self) -> Number:
+        idle = _time(self._block, "http", "idleTimeout")
+        return _idle_tcp(self._block, self._meshconfig) if idle.value is None else idle
+
+    @property
+    def max_connection_duration(self) -> Number:
+        return _time(self._block, "tcp", "maxConnectionDuration")
+
+    @property
+    def keepalive_probes(self) -> Number:
+        return _keepalive_probes(self._block, self._meshconfig)
+
+    @property
+    def retry_budget(self) -> Effective[RetryBudget | None]:
+        return _retry_budget(self._budget, self._meshconfig)
+
+    @property
+    def h2_upgrade(self) -> Effective[str | Unknown | None]:
+        """What the pool itself says of HTTP/2: `UPGRADE`, `DO_NOT_UPGRADE` or None."""
+        found = read(self._block, ("http", "h2UpgradePolicy"), _policy, "no h2UpgradePolicy")
+        return found._replace(value=None) if found.value == "DEFAULT" else found
+
+    @property
+    def use_client_protocol(self) -> Effective[bool | Unknown | None]:
+        return read(self._block, ("http", "useClientProtocol"), _truth, "no useClientProtocol")
 
     @property
     def is_unlimited(self) -> bool:
@@ -59,28 +112,6 @@ class Outlier(NamedTuple):
     base_ejection: Number
     max_ejection_percent: Number
     min_health_percent: Number
-
-
-def pool(policy: TrafficPolicy, meshconfig: MeshConfig) -> Pool:
-    """The limits that a traffic policy comes to. 0 is read as not set in all but times and the retry budget's percent."""
-    block = policy.connection_pool
-    idle = _time(block, "http", "idleTimeout")
-    streams = _limit(block, "http", "maxConcurrentStreams")
-    return Pool(
-        _limit(block, "tcp", "maxConnections"),
-        _limit(block, "http", "http1MaxPendingRequests"),
-        _limit(block, "http", "http2MaxRequests"),
-        _limit(block, "http", "maxRetries"),
-        _limit(block, "http", "maxRequestsPerConnection"),
-        streams if meshconfig.istio_version >= (1, 21) else _not_yet("maxConcurrentStreams", "1.21"),
-        _or_mesh(_time(block, "tcp", "connectTimeout"), meshconfig),
-        _idle_tcp(block, meshconfig) if idle.value is None else idle,
-        _time(block, "tcp", "maxConnectionDuration"),
-        _keepalive_probes(block, meshconfig),
-        _retry_budget(policy.retry_budget, meshconfig),
-        _upgrade(block),
-        read(block, ("http", "useClientProtocol"), _truth, "no useClientProtocol"),
-    )
 
 
 def outlier(block: Effective[Block | None]) -> Outlier | None:
@@ -142,11 +173,6 @@ def _idle_tcp(block: Effective[Block | None], meshconfig: MeshConfig) -> Number:
     if block.value and block.value.get("tcp", "idleTimeout") is not None and meshconfig.istio_version < (1, 21):
         return _not_yet("tcp.idleTimeout", "1.21")
     return _time(block, "tcp", "idleTimeout")
-
-
-def _upgrade(block: Effective[Block | None]) -> Effective[str | Unknown | None]:
-    found = read(block, ("http", "h2UpgradePolicy"), _policy, "no h2UpgradePolicy")
-    return found._replace(value=None) if found.value == "DEFAULT" else found
 
 
 def _or_mesh(own: Number, meshconfig: MeshConfig) -> Number:

@@ -8,13 +8,14 @@ Mirrors `networking/util MergeSubsetTrafficPolicy` and `GetPortLevelTrafficPolic
     policy.connection_pool.value.at("http", "maxRetries")     # the place of a field
 
 A block that is not in force is None; its reasons tell who took it away (an entry of portLevelSettings keeps none of the four
-blocks it may have, a subset replaces those it has). What the blocks come to for a proxy is in `limits` (`pool`, `outlier`),
+blocks it may have, a subset replaces those it has). What the blocks come to for a proxy is in `limits` (`Pool`, `outlier`),
 `balancing` (`algorithm`, `locality_setting`) and `upstream_tls`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeVar
 
 from ....resource.resource import Resource, get
@@ -203,14 +204,18 @@ def _under_subset(whole: Layer, merged: Merged, port: int | None, subset: str, l
     return over
 
 
+@lru_cache(maxsize=64)
 def _stated(rule: Resource, path: Path, owner: str) -> Layer:
-    """The blocks of a policy as written."""
-    where = rule.at(*path)
+    """The blocks of a policy as written. Ports and subsets of one host ask for the same, one after the other."""
+    where, policy = rule.at(*path), rule.mapping(*path)
     layer: dict[str, Effective[Block | None]] = {}
     for name in BLOCKS:
-        block = _block(rule, path, name)
-        text = f"{owner} has {name}" if block else f"{owner} has no {name}"
-        layer[name] = Effective(block, (Reason(text, block.location if block else where),))
+        data = policy.get(name)
+        if isinstance(data, (dict, Placeholder)):
+            block = Block(data, rule.at(*path, name))
+            layer[name] = Effective(block, (Reason(f"{owner} has {name}", block.location),))
+        else:
+            layer[name] = Effective(None, (Reason(f"{owner} has no {name}", where),))
     return layer
 
 
