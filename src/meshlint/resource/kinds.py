@@ -100,12 +100,11 @@ POD_OWNERS = frozenset(
 )
 """Kinds that have pod templates, or are a pod."""
 
-_MESH_GROUPS = frozenset(
+ISTIO_GROUPS = frozenset({"networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io"})
+"""The groups of what istiod reads."""
+
+_MESH_GROUPS = ISTIO_GROUPS | frozenset(
     {
-        "networking.istio.io",
-        "security.istio.io",
-        "telemetry.istio.io",
-        "extensions.istio.io",
         "install.istio.io",
         "gateway.networking.k8s.io",
         "gateway.networking.x-k8s.io",

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from meshlint.resource import admission
+from meshlint.resource.admission import verdict as admission
 from meshlint.resource.objects import resources
 from meshlint.resource.resource import Resource
 from meshlint.source.document import Document, SourceFile

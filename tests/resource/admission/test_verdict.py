@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 import pytest
 
-from meshlint.resource import admission
-from meshlint.resource.admission import Error, Verdict
+from meshlint.resource.admission import verdict as admission
+from meshlint.resource.admission.verdict import Error, Verdict
 from meshlint.resource.resource import Resource
 
 One = Callable[[str], Resource]

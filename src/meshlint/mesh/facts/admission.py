@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from ...resource.admission import Verdict, is_judged, is_readable, read, verdict
-from ...resource.admission.schema import GROUPS
+from ...resource.admission.verdict import Verdict, is_judged, is_readable, read, verdict
+from ...resource.kinds import ISTIO_GROUPS
 from ...resource.resource import Resource
 
 _STORED = "meshlint.dev/stored"
@@ -44,7 +44,7 @@ class Admission:
 def _is_served(resource: Resource) -> bool:
     """Whether API servers have the version of an object; those of Istio that they have are judged."""
     group = resource.key.group
-    return group not in GROUPS and resource.api_version == _SERVED.get(group, resource.api_version)
+    return group not in ISTIO_GROUPS and resource.api_version == _SERVED.get(group, resource.api_version)
 
 
 def _fact(found: Verdict) -> dict[str, Any]:

@@ -6,9 +6,8 @@ Mirrors `pkg/kube/namespace/filter.go newDiscoveryNamespacesFilter`, which both 
 
 from __future__ import annotations
 
-from ...resource.admission.schema import GROUPS
 from ...resource.inventory import NAME_LABEL, Inventory
-from ...resource.kinds import ENDPOINT_SLICE, SERVICE
+from ...resource.kinds import ENDPOINT_SLICE, ISTIO_GROUPS, SERVICE
 from ...resource.match import LabelSelector
 from ...resource.resource import Resource, each
 from .meshconfig import MeshConfig
@@ -31,4 +30,4 @@ def _is_taken(namespace: str, selectors: list[LabelSelector], inventory: Invento
 
 
 def _is_looked_for(resource: Resource) -> bool:
-    return resource.key.group in GROUPS or resource.group_kind in (SERVICE, ENDPOINT_SLICE)
+    return resource.key.group in ISTIO_GROUPS or resource.group_kind in (SERVICE, ENDPOINT_SLICE)

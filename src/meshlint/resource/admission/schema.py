@@ -7,6 +7,7 @@ from functools import cache
 from typing import Any
 
 from ...assets import folder
+from ..kinds import ISTIO_GROUPS
 from ..resource import Resource
 
 Schema = dict[str, Any]
@@ -18,13 +19,11 @@ _NEWER_THAN_ISTIOD = frozenset({"backendUtilization", "ecdhCurves", "presence", 
 _PROTO_NAMES = {"consecutive5xxErrors": "consecutive_5xx_errors", "targetRef": "targetRef", "targetRefs": "targetRefs"}
 """Names that do not follow from those in JSON."""
 
-GROUPS = frozenset({"networking.istio.io", "security.istio.io", "telemetry.istio.io", "extensions.istio.io"})
-
 
 def schema_of(resource: Resource) -> Schema | None:
     """The schema of an object; None where its kind is not Istio's, or its version is not served."""
     group, _, version = resource.api_version.rpartition("/")
-    schema = _read(resource.kind) if group in GROUPS else {}
+    schema = _read(resource.kind) if group in ISTIO_GROUPS else {}
     is_its_own = (schema.get("x-group"), schema.get("x-kind")) == (group, resource.kind)
     return schema if is_its_own and version in schema["x-versions"] else None
 
