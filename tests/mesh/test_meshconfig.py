@@ -8,6 +8,7 @@ from __future__ import annotations
 import pytest
 
 from meshlint.mesh.effective import Basis
+from meshlint.mesh.mesh import Mesh
 from meshlint.resource.kinds import ISTIO_OPERATOR
 
 from .conftest import assert_decides, line_of, marked, mesh_of
@@ -100,8 +101,8 @@ def test_mesh_settings_that_cannot_be_read_are_told() -> None:
     assert failure.line == 4
 
 
-def test_mesh_settings_that_istiod_refuses_are_told_and_left_out() -> None:
-    """`pkg/config/mesh/meshwatcher NewCollection`: all of them, not only the one that is wrong."""
+def test_mesh_settings_that_istiod_refuses_are_told_and_judged_all_the_same() -> None:
+    """`pkg/config/mesh/meshwatcher NewCollection` leaves all of them out, but their author will mend the one that is wrong."""
     text = """
 IstioOperator istio-system/istio
 spec:
@@ -115,7 +116,9 @@ spec:
     assert failure.message.startswith(
         "spec.meshConfig of IstioOperator istio is not what istiod takes (proxyListenPort "
     )
-    assert mesh.meshconfig.value("outboundTrafficPolicy", "mode").value is None
+    assert failure.message.endswith("; istiod leaves all of it out")
+    assert mesh.meshconfig.value("outboundTrafficPolicy", "mode").value == "REGISTRY_ONLY"
+    assert Mesh(mesh.inventory, mesh.settings, stored=True).meshconfig.value("outboundTrafficPolicy").value is None
     (operator,) = mesh.inventory.all(ISTIO_OPERATOR)
     stated = mesh.meshconfig.stated(operator, "proxyListenPort")
     assert stated and stated[0] == 70000 and line_of(stated[1]) == marked(text)

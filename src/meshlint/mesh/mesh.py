@@ -53,12 +53,16 @@ _WITHOUT_ENVOY = (DataPlane.NONE, DataPlane.LINKERD)
 
 
 class Mesh:
-    """The effective policy of one input (of one variant of it). Everything is worked out once, when it is asked for."""
+    """The effective policy of one input (of one variant of it). Everything is worked out once, when it is asked for.
 
-    def __init__(self, inventory: Inventory, settings: Settings) -> None:
+    `stored`: the input is what istiod has, so mesh settings that it refuses do not count.
+    """
+
+    def __init__(self, inventory: Inventory, settings: Settings, *, stored: bool = False) -> None:
         self.inventory = inventory
         self.settings = settings
-        self.meshconfig = MeshConfig(inventory, settings)
+        self._stored = stored
+        self.meshconfig = MeshConfig(inventory, settings, stored)
         self.domain = settings.cluster_domain
         self._visibility = Visibility(inventory, self.meshconfig)
         self._rules = tuple(http.rules(inventory, self._visibility, self.domain))
@@ -280,7 +284,7 @@ class Mesh:
 
         known = discovered(self.inventory, self.meshconfig)
         if known is not self.inventory:
-            return Mesh(known, self.settings).istiod
+            return Mesh(known, self.settings, stored=self._stored).istiod
         return Istiod(
             self.inventory,
             self.meshconfig,

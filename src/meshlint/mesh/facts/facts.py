@@ -26,7 +26,7 @@ from .values import by_key, grouped
 def facts(name: str, mesh: Mesh, *, keep_rejected: bool = False) -> dict[str, Any]:
     """The facts of one mesh, without the objects that admission refuses unless they are to be kept."""
     admission = Admission(mesh.inventory.resources)
-    stored = Mesh(Inventory(admission.stored(keep_rejected)), mesh.settings)
+    stored = Mesh(Inventory(admission.stored(keep_rejected)), mesh.settings, stored=True)
     return {"mesh": name, "admission": admission.facts(), **_of_istiod(stored.istiod)}
 
 

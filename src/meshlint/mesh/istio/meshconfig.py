@@ -2,7 +2,8 @@
 
 Read from the ConfigMap `istio` (or `istio-REVISION`), which is what istiod itself reads; else from an IstioOperator; else
 from Helm values of the charts istiod and base (`pkg/config/mesh/mesh.go ApplyMeshConfig`: what is not said is a default).
-Settings that istiod cannot take it leaves out as a whole (`pkg/config/mesh/meshwatcher NewCollection`).
+Settings that istiod cannot take it leaves out as a whole (`pkg/config/mesh/meshwatcher NewCollection`); the mesh is judged by
+them all the same where they can be understood, as it is by every other object that is refused.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,13 +39,13 @@ class Source(NamedTuple):
 
 
 class MeshConfig:
-    """The mesh settings of one input."""
+    """The mesh settings of one input; `stored`: only those that istiod takes."""
 
-    def __init__(self, inventory: Inventory, settings: Settings) -> None:
+    def __init__(self, inventory: Inventory, settings: Settings, stored: bool) -> None:
         self._inventory = inventory
         self._settings = settings
+        self._stored = stored
         self.failures: list[Failure] = []
-        self._refused: list[Source] = []
         self._sources = self._config_maps(inventory) or self._operators(inventory) or self._values_files(inventory)
         self._values = _chart_values(inventory)
         self._known: dict[Path, Effective[Any]] = {}
@@ -103,9 +104,8 @@ class MeshConfig:
         return Effective(distinct[0].value, (tie, *distinct[0].because), tuple(distinct))
 
     def stated(self, resource: Resource, *path: str) -> tuple[Any, Location] | None:
-        """What one object of the input says at a path of meshConfig, though istiod refuses it, and the place; None if nothing."""
-        said = (source.get(path) for source in (*self._sources, *self._refused) if source.resource is resource)
-        return next((found for found in said if found), None)
+        """What one object of the input says at a path of meshConfig, and its place; None where it says nothing of it."""
+        return next((source.get(path) for source in self._sources if source.resource is resource), None)
 
     @property
     def unsaid(self) -> Basis:
@@ -191,19 +191,15 @@ class MeshConfig:
         except YamlError as error:
             self._fails("yaml", resource, base, base, f"is not YAML ({error})")
             return None
-        if refused is None:
-            return found
-        if found is not None:
-            self._refused.append(Source(resource, ((base, found),)))
-        field = ".".join(map(str, refused.path)) or "it"
-        self._fails(
-            "settings", resource, base, (*base, *refused.path), f"is not what istiod takes ({field} {refused.text})"
-        )
-        return None
+        if refused:
+            field = ".".join(map(str, refused.path)) or "it"
+            problem = f"is not what istiod takes ({field} {refused.text})"
+            self._fails("settings", resource, base, (*base, *refused.path), problem)
+        return None if refused and self._stored else found
 
     def _fails(self, kind: str, resource: Resource, base: Path, path: Path, problem: str) -> None:
         where = resource.at(*path)
-        text = f"{'.'.join(map(str, base))} of {resource.kind} {resource.name} {problem}; its settings were left out"
+        text = f"{'.'.join(map(str, base))} of {resource.kind} {resource.name} {problem}; istiod leaves all of it out"
         self.failures.append(Failure(kind, where.file, where.span.start_line, text))
 
 
