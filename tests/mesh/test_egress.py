@@ -257,9 +257,12 @@ def test_the_first_place_is_the_namespace() -> None:
     assert line_of(egress_of(mesh_of(text), "shop").first) == marked(text)
 
 
-def test_internal_workloads_are_listed() -> None:
+def test_workloads_without_business_outside_are_listed() -> None:
+    """A model server has none, whether it is internal or faces tenants."""
     text = SHOP + "---\nPod shop/vllm {labels: {app: vllm}}\nspec: {containers: [{name: c, image: vllm/vllm-openai}]}\n"
-    assert [str(w) for w in egress_of(mesh_of(text), "shop").internal] == ["shop/vllm"]
+    assert [str(w) for w in egress_of(mesh_of(text), "shop").confined] == ["shop/vllm"]
+    exposed = text + "---\nService shop/vllm\nspec: {type: LoadBalancer, selector: {app: vllm}, ports: [{port: 80}]}\n"
+    assert [str(w) for w in egress_of(mesh_of(exposed), "shop").confined] == ["shop/vllm"]
 
 
 def test_the_sidecars_of_the_namespace_that_may_apply() -> None:

@@ -14,7 +14,7 @@ SHOWN = 6
 
 def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     posture = egress.posture.holds(lambda value: value in OPEN)
-    concerned = egress.intent or egress.internal or options["scope"] == "all"
+    concerned = egress.intent or egress.confined or options["scope"] == "all"
     if not posture or egress.limited or not egress.in_mesh.value or not concerned:
         return
     decided = posture.origin
@@ -35,8 +35,8 @@ def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Pr
 
 
 def _concern(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterable[Effective[bool]]:
-    """What shows that the namespace matters: that its surest internal workload is one, where nobody's intent does."""
+    """What shows that the namespace matters: that its surest workload without business outside is one, where nobody's intent does."""
     if egress.intent or options["scope"] == "all":
         return ()
-    grounds = [(mesh.exposure.internal(workload), workload.in_mesh) for workload in egress.internal]
+    grounds = [(mesh.exposure.confined(workload), workload.in_mesh) for workload in egress.confined]
     return max(grounds, key=lambda pair: min(ground.basis.confidence for ground in pair))

@@ -156,7 +156,7 @@ def _egress_facts(egress: Egress) -> dict[str, Any]:
         "namespace": egress.namespace,
         "workloads": [str(workload) for workload in egress.workloads],
         "approvedHosts": list(egress.hosts),
-        "internal": [str(workload) for workload in egress.internal],
+        "confined": [str(workload) for workload in egress.confined],
     }
 
 

@@ -60,6 +60,12 @@ class Exposure:
                 return Effective(True, (Reason(f"the name {text} is that of a store or an internal service"),))
         return Effective(False, (Reason(f"nothing says that {workload} is internal"),))
 
+    def confined(self, workload: Workload) -> Effective[bool]:
+        """Whether a workload has no business outside the mesh: it serves a model, whoever may call it, or is internal."""
+        if workload.inference and workload.data_plane.value is not DataPlane.GATEWAY:
+            return Effective(True, workload.inference.because)
+        return self.internal(workload)
+
     def _stated(self, workload: Workload) -> Effective[str] | None:
         if EXPOSURE in workload.labels:
             path = (*workload.pod.path, "metadata", "labels", EXPOSURE) if workload.pod else ("metadata",)

@@ -305,7 +305,7 @@ class Egress(NamedTuple):
 
     `workloads` are those of the namespace that share a Sidecar; empty when none are known. `sidecars` are the namespace's own
     that apply to them, or may. `intent` are the places that
-    show that somebody meant to limit it, `hosts` the approved ones. `internal` are the workloads that have no business
+    show that somebody meant to limit it, `hosts` the approved ones. `confined` are the workloads that have no business
     outside. `limited` is the reason why a NetworkPolicy closes it all the same. `first` is the first place of the
     namespace in the input.
     """
@@ -317,7 +317,7 @@ class Egress(NamedTuple):
     in_mesh: Effective[bool]
     intent: tuple[Reason, ...]
     hosts: tuple[str, ...]
-    internal: tuple[Workload, ...]
+    confined: tuple[Workload, ...]
     limited: Reason | None
     first: Location
 

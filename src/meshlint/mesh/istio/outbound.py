@@ -107,7 +107,7 @@ class Outbound:
 
     def _egress(self, namespace: str, sidecars: list[Resource], workloads: tuple[Workload, ...]) -> Egress:
         intent = self._intents.get(namespace, [])
-        internal = tuple(w for w in workloads if self._exposure.internal(w).value)
+        confined = tuple(w for w in workloads if self._exposure.confined(w).value)
         return Egress(
             namespace,
             workloads,
@@ -116,9 +116,9 @@ class Outbound:
             _membership(namespace, workloads),
             tuple(reason for reason, _ in intent),
             tuple(dict.fromkeys(host for _, hosts in intent for host in hosts)),
-            internal,
+            confined,
             self._limited(namespace, workloads),
-            place_of(namespace, self._inventory, internal or workloads),
+            place_of(namespace, self._inventory, confined or workloads),
         )
 
     def _intents_by_namespace(self) -> dict[str, list[tuple[Reason, tuple[str, ...]]]]:
