@@ -271,7 +271,7 @@ class Mesh:
 
     @cached_property
     def _claims(self) -> Claims:
-        return Claims(self.inventory, self._visibility, self._rules, self.domain)
+        return Claims(self.inventory, self._visibility, self._rules, self.domain, self.settings.closed)
 
     @cached_property
     def destination_rules(self) -> DestinationRules:

@@ -89,12 +89,15 @@ class Audience:
 
 
 class Claims:
-    """The claims of hosts by VirtualServices, seen from the namespaces of a mesh."""
+    """The claims of hosts by VirtualServices, seen from the namespaces of a mesh; `closed`: all of these are in the input."""
 
-    def __init__(self, inventory: Inventory, visibility: Visibility, rules: Sequence[Rule], domain: str) -> None:
+    def __init__(
+        self, inventory: Inventory, visibility: Visibility, rules: Sequence[Rule], domain: str, closed: bool
+    ) -> None:
         self._inventory = inventory
         self._visibility = visibility
         self._domain = domain
+        self._closed = closed
         self._known: dict[int, list[tuple[str, Condition]]] = {}
         self._dead = _dead(rules)
 
@@ -140,7 +143,9 @@ class Claims:
         own = {claim.resource.namespace for claim in claims}
         named = {n for claim in claims for n in self._visibility.export_to(claim.resource, VIRTUAL_SERVICE)}
         sources = {c.namespace for claim in claims for _, c in self._conditions(claim.resource) if c.namespace}
-        special = (own | named | sources) & set(self._inventory.namespaces)
+        special = (own | named | sources) - {OTHER_NAMESPACES}
+        if self._closed:
+            special &= set(self._inventory.namespaces)
         alike = [[client] for client in sorted(special)]
         alike += [c for c in ([n for n in view if n not in special] for view in self._visibility.views(own)) if c]
         audience = Audience(claims, {id(claim): self._meant(claim) for claim in claims})
