@@ -208,6 +208,12 @@ LIVES: dict[str, tuple[str, dict[str, Any], object, Basis]] = {
         DEFAULT,
     ),
     "a hook of its own holds it": (pod(spec=SLEEP + "<-"), OFF, 600_000, DECLARED),
+    "ambient: no sidecar ends": (
+        "Namespace shop {labels: {istio.io/dataplane-mode: ambient}}\n---\n" + pod(spec=GRACE + "<-"),
+        OFF,
+        600_000,
+        DECLARED,
+    ),
     "a grace period that is not known": (
         pod(spec='terminationGracePeriodSeconds: "${GRACE}", containers: []' + "<-"),
         {},
@@ -220,7 +226,7 @@ LIVES: dict[str, tuple[str, dict[str, Any], object, Basis]] = {
 @pytest.mark.parametrize("text, settings, lives, basis", LIVES.values(), ids=LIVES)
 def test_drain(text: str, settings: dict[str, Any], lives: object, basis: Basis) -> None:
     mesh = mesh_of(text, **settings)
-    found = mesh.lifecycles.drain(template(mesh))
+    found = mesh.lifecycles.drain(workload_of(mesh, "shop/cart"))
     assert (found.value, found.basis) == (lives, basis)
     if settings != OFF or found.because[-1].location:
         assert_decides(found, text)
@@ -231,8 +237,7 @@ def test_controllers_that_complete_the_pod_may_set_its_grace_period(kind: str) -
     spec = "predictor" if kind == "InferenceService" else "template"
     mesh = mesh_of(f"{kind} shop/cart\nspec: {{{spec}: {{containers: [{{name: app}}]}}}}\n")
     (workload,) = mesh.workloads.supplied
-    assert workload.pod
-    assert mesh.lifecycles.drain(workload.pod).value is UNKNOWN
+    assert mesh.lifecycles.drain(workload).value is UNKNOWN
 
 
 def environment(*configs: str, annotation: str = "") -> object:

@@ -4,18 +4,19 @@ from typing import Any
 from meshlint.finding import Audience
 from meshlint.mesh.istio.lifecycle import grace_place
 from meshlint.mesh.mesh import Mesh
-from meshlint.mesh.subjects import Workload
+from meshlint.mesh.subjects import DataPlane, Workload
 from meshlint.resource.match import duration_ms, duration_text
 from meshlint.rule.rule import Problem
 
 
 def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     pod, served, route = workload.pod, workload.inference, mesh.hops.longest_answer(workload)
-    if not pod or not served or not route or not workload.has_sidecar:
+    proxied = workload.has_sidecar or workload.data_plane.value is DataPlane.AMBIENT
+    if not pod or not served or not route or not proxied:
         return
     limit = route.timeout.value
     promised = limit or duration_ms(options["min"])
-    drain = mesh.lifecycles.drain(pod).holds(lambda left: isinstance(left, int) and left < promised)
+    drain = mesh.lifecycles.drain(workload).holds(lambda left: isinstance(left, int) and left < promised)
     if not drain:
         return
     decides = drain.because[-1].location

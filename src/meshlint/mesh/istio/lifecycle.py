@@ -19,6 +19,7 @@ from ...resource.workload import PodTemplate
 from ...source.change import Put
 from ...source.document import Location, Path
 from ..effective import UNKNOWN, Basis, Effective, Reason, Unknown
+from ..subjects import DataPlane, Workload
 from .meshconfig import MeshConfig
 from .order import spread
 from .proxyconfig import ProxyConfigs, set_in_the_pod
@@ -75,14 +76,17 @@ class Lifecycles:
             return Effective(True, (Reason(f"the chart's values set global.proxy.{HOLD} to true", chart[1]),))
         return spread(self._proxy.value(pod, HOLD), _as_hold, _DIFFER, Basis.ASSUMED)
 
-    def drain(self, pod: PodTemplate) -> Effective[int | Unknown]:
-        """How long a running response lives after the pod was deleted, in ms.
+    def drain(self, workload: Workload) -> Effective[int | Unknown]:
+        """How long a running response of a supplied workload lives after its pod was deleted, in ms.
 
-        The grace period runs from the deletion on, preStop hooks included. A proxy that is not native ends by itself after
-        its own drain time, unless it waits for its connections or a hook of its own holds it.
+        The grace period runs from the deletion on, preStop hooks included. A sidecar that is not native ends by itself after
+        its own drain time, unless it waits for its connections or a hook of its own holds it; what serves ambient pods stays.
         """
+        assert workload.pod
+        pod = workload.pod
         grace, native = _grace(pod), self.native(pod)
-        if native.value or self._hook(pod, "preStop") or self._waits(pod) or not isinstance(grace.value, int):
+        stays = native.value or self._hook(pod, "preStop") or self._waits(pod)
+        if stays or workload.data_plane.value is DataPlane.AMBIENT or not isinstance(grace.value, int):
             return grace
         return spread(
             _drain_of(self._proxy.value(pod, DRAIN)), lambda own: _shorter(own, grace, native), _DIFFER, Basis.ASSUMED
