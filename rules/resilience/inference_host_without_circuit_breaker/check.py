@@ -26,7 +26,7 @@ def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
     merged = called[0].merged
     missing = spread(merged, lambda rule: Effective(_missing(rule.value, called, mesh), rule.because), "they are tied")
     lacking = missing.holds(bool)
-    place = _place(host, merged, called)
+    place = _place(host, merged, called, mesh)
     if lacking and place:
         yield Problem(
             place,
@@ -71,8 +71,8 @@ def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) ->
     return (*[DETECTION] * undetected, *[LIMIT] * unlimited)
 
 
-def _place(host: Host, merged: Effective[Merged | None], called: Sequence[HostPolicy]) -> Location | None:
-    """The trafficPolicy of a rule, of one with a routed subset first; else the Service, a route, or a claim of the host."""
+def _place(host: Host, merged: Effective[Merged | None], called: Sequence[HostPolicy], mesh: Mesh) -> Location | None:
+    """The trafficPolicy of a rule, of one with a routed subset first; else the Service, what leads there, or a claim of the host."""
     subsets = {one.subset for one in called if one.subset}
     rules = [
         (
@@ -90,8 +90,8 @@ def _place(host: Host, merged: Effective[Merged | None], called: Sequence[HostPo
         return rule.at("metadata", "name") if bare else rule.at("spec", "trafficPolicy")
     if called[0].service:
         return called[0].service.at("metadata", "name")
-    places = [*(d.location for one in called for d in one.destinations), *(claim.location for claim in host.claims)]
-    return next(iter(places), None)
+    routes, destinations = mesh.host_policies.routes_to(host.name), mesh.host_policies.destinations(host.name)
+    return next((place.location for group in (routes, destinations, host.claims) for place in group), None)
 
 
 def _routes(called: Sequence[HostPolicy]) -> Iterator[Reason]:
