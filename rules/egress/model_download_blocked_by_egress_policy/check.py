@@ -5,19 +5,32 @@ from meshlint.mesh.downloads import Download, downloads
 from meshlint.mesh.effective import Effective, Reason
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Egress, Workload
+from meshlint.resource.kinds import CRON_JOB, JOB
 from meshlint.rule.rule import Problem
 
 REGISTRY = "REGISTRY_ONLY"
+JOBS = (JOB, CRON_JOB)
+"""What does at once what it is for."""
 
 
 def check(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     for workload in egress.workloads:
-        for download in downloads(workload.pod) if workload.pod and workload.inference else ():
+        for download in _fetched(workload):
             hosts = [download.host] if download.host else options["hub-hosts"]
             barriers = {host: mesh.barrier(workload, host, download.port, download.early) for host in hosts}
             blocked = {host: barrier for host, barrier in barriers.items() if barrier}
             if blocked:
                 yield _problem(workload, download, hosts, blocked, mesh)
+
+
+def _fetched(workload: Workload) -> Sequence[Download]:
+    """What a model server or a job fetches; of others a token or a name does not show that they do."""
+    serves = workload.inference or _is_job(workload)
+    return downloads(workload.pod) if workload.pod and serves else ()
+
+
+def _is_job(workload: Workload) -> bool:
+    return workload.resource.group_kind in JOBS
 
 
 def _problem(
@@ -27,11 +40,11 @@ def _problem(
     barrier = next(iter(blocked.values()))
     registry = [host for host, found in blocked.items() if found.value == REGISTRY]
     unseen = f", and no ServiceEntry that it sees declares {' or '.join(registry)}" if registry else ""
-    doubts = (download.doubt, *(workload.inference.because if workload.inference else ()))
+    serves = () if workload.inference is None or _is_job(workload) else workload.inference.because
     return Problem(
         download.location,
         related=[*blocked.values(), *_close(workload, registry, mesh)],
-        rests_on=[barrier, workload.in_mesh, *(doubt for doubt in doubts if doubt)],
+        rests_on=[barrier, workload.in_mesh, *([download.doubt] if download.doubt else []), *serves],
         missing="the ServiceEntries of other namespaces",
         workload=workload,
         model=download.model or "its model",
