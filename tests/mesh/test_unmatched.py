@@ -11,10 +11,11 @@ def gaps(http: str, more: str = "") -> list[str]:
     """The conditions under which the VirtualService `cart` leaves requests without a route."""
     rules = "".join(f"    {line}\n" for line in http.strip().splitlines())
     mesh = mesh_of(f"VirtualService shop/cart\nspec:\n  hosts: [cart]\n  http:\n{rules}{more}")
-    (host,) = [host for host in mesh.hosts if host.name == "cart.shop.svc.cluster.local"]
-    return [str(gap) for gap in mesh.unmatched.gaps(host.claims[0].resource)]
+    (host,) = [host for host in mesh.hosts if host.name == CART]
+    return [str(gap) for gap in mesh.unmatched.gaps(host.claims[0].resource, host.name)]
 
 
+CART = "cart.shop.svc.cluster.local"
 TO_CART = "route: [{destination: {host: cart}}]"
 
 GAPS = {
@@ -71,6 +72,23 @@ def test_gaps(http: list[str], expected: list[str]) -> None:
     assert gaps("\n".join(http)) == expected
 
 
+@pytest.mark.parametrize(
+    "ports, expected",
+    [
+        ("[{name: http, port: 8001}]", []),
+        ("[{name: http, port: 8001}, {name: tcp, port: 9000}]", []),
+        (
+            "[{name: http, port: 8001}, {name: grpc, port: 8002}, {name: api, port: 8003}]",
+            ["on port 8002", "on port 8003"],
+        ),
+        ("[{name: http, port: 8002}]", [""]),
+    ],
+)
+def test_a_catch_all_for_every_port_of_the_service_leaves_no_gap(ports: str, expected: list[str]) -> None:
+    http = f"- {{match: [{{uri: {{prefix: /a}}}}], {TO_CART}}}\n- {{match: [{{port: 8001}}], {TO_CART}}}"
+    assert gaps(http, f"---\nService shop/cart\nspec: {{ports: {ports}}}\n") == expected
+
+
 def test_a_rule_for_gateways_takes_nothing_of_sidecars() -> None:
     text = """
 VirtualService shop/cart
@@ -84,7 +102,7 @@ spec:
       route: [{destination: {host: cart}}]
 """
     mesh = mesh_of(text)
-    assert [str(gap) for gap in mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource)] == [""]
+    assert [str(gap) for gap in mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource, CART)] == [""]
 
 
 def test_a_delegate_that_contradicts_its_root_takes_nothing() -> None:
@@ -105,8 +123,8 @@ spec:
 def test_a_virtual_service_that_nobody_sees_has_no_gap() -> None:
     text = f"VirtualService shop/cart\nspec: {{hosts: [cart], exportTo: ['~'], http: [{{match: [{{uri: {{prefix: /a}}}}], {TO_CART}}}]}}"
     mesh = mesh_of(text)
-    assert mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource) == []
-    assert not mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource)
+    assert mesh.unmatched.gaps(mesh.hosts[0].claims[0].resource, CART) == []
+    assert not mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource, CART)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +138,7 @@ def test_a_virtual_service_that_nobody_sees_has_no_gap() -> None:
 )
 def test_what_takes_everything(http: str, everything: bool) -> None:
     mesh = mesh_of(f"VirtualService shop/cart\nspec: {{hosts: [cart], http: {http}}}")
-    assert mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource) is everything
+    assert mesh.unmatched.takes_everything(mesh.hosts[0].claims[0].resource, CART) is everything
 
 
 SERVICE = "Service shop/cart\nspec:\n  ports: [{{name: {}, port: 7000}}]\n"

@@ -21,9 +21,9 @@ PROBES = {
 def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
     if not mesh.unmatched.concerns(host.name):
         return
-    complete = [claim for claim in host.claims if mesh.unmatched.takes_everything(claim.resource)]
+    complete = [claim for claim in host.claims if mesh.unmatched.takes_everything(claim.resource, host.name)]
     for claim in host.claims:
-        gaps = mesh.unmatched.gaps(claim.resource)
+        gaps = mesh.unmatched.gaps(claim.resource, host.name)
         if not gaps or is_generated(claim.resource) or (complete and mesh.merges_claims):
             continue
         routes = [route for route in mesh.siblings.of(claim.resource) if route.mesh]

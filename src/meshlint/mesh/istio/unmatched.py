@@ -38,14 +38,17 @@ class Unmatched:
 
     def concerns(self, host: str) -> bool:
         """Whether a host is of the mesh and has a port for which http rules act; a Service not in the input may have one."""
+        ports = self._ports(host)
+        return bool(ports) if ports is not None else host.endswith(f".svc.{self._domain}") or host in self._internal
+
+    def _ports(self, host: str) -> list[int] | None:
+        """The ports of a host for which http rules act; None = its Service is not in the input."""
         service = split_service_host(host, self._domain)
         known = self._inventory.find(SERVICE, service[1], service[0]) if service else None
-        if known:
-            return any(port.protocol in _ROUTED for port in service_ports(known))
-        return host.endswith(f".svc.{self._domain}") or host in self._internal
+        return [port.number for port in service_ports(known) if port.protocol in _ROUTED] if known else None
 
-    def gaps(self, virtual_service: Resource) -> list[Condition]:
-        """The conditions under which sidecars get http rules of a VirtualService, but none that takes every request.
+    def gaps(self, virtual_service: Resource, host: str) -> list[Condition]:
+        """The conditions under which sidecars get http rules of a VirtualService for a host, but none that takes every request.
 
         Where all rules redirect there is none: nobody was to get through.
         """
@@ -54,18 +57,27 @@ class Unmatched:
             return []
         taken = list(_taken(rules))
         catch_alls = [condition for condition, everything in taken if everything]
-        conditions = dict.fromkeys(condition for condition, _ in taken)
-        return [c for c in conditions if not any(catch_all.holds_under(c) for catch_all in catch_alls)]
+        found = (gap for condition, _ in taken for gap in _left(condition, catch_alls, self._ports(host)))
+        return list(dict.fromkeys(found))
 
-    def takes_everything(self, virtual_service: Resource) -> bool:
-        """Whether no request of any sidecar that gets http rules of a VirtualService is left without a route."""
+    def takes_everything(self, virtual_service: Resource, host: str) -> bool:
+        """Whether no request of any sidecar that gets http rules of a VirtualService for a host is left without a route."""
         is_some = any(everything for _, everything in _taken(self._seen(virtual_service)))
-        return is_some and not self.gaps(virtual_service)
+        return is_some and not self.gaps(virtual_service, host)
 
     def _seen(self, virtual_service: Resource) -> Sequence[Rule]:
         """The http rules of a VirtualService, if any client sees it."""
         exported = self._visibility.export_to(virtual_service, VIRTUAL_SERVICE)
         return self._rules.get(id(virtual_service), ()) if exported else ()
+
+
+def _left(condition: Condition, catch_alls: Sequence[Condition], ports: Sequence[int] | None) -> list[Condition]:
+    """What of a condition no catch-all covers: all of it, or some ports of the host where others are covered."""
+    if any(catch_all.holds_under(condition) for catch_all in catch_alls):
+        return []
+    each = [condition._replace(port=port) for port in ports or () if condition.port is None]
+    left = [one for one in each if not any(catch_all.holds_under(one) for catch_all in catch_alls)]
+    return left if len(left) < len(each) else [condition]
 
 
 def _taken(rules: Sequence[Rule]) -> Iterator[tuple[Condition, bool]]:
