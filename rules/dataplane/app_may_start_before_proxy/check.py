@@ -2,6 +2,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from meshlint.mesh.istio.lifecycle import hold
+from meshlint.mesh.istio.proxyconfig import annotation
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.startup import first_calls
 from meshlint.mesh.subjects import Workload
@@ -21,8 +22,9 @@ def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterato
     if native.value or not held or not (calls or options["scope"] == "all"):
         return
     by_default = held.origin is None
+    in_the_pod = held.origin and held.origin.document is pod.resource.document
     yield Problem(
-        pod.resource.at(*pod.path, "metadata") if by_default else held,
+        pod.resource.at(*pod.path, "metadata") if by_default else annotation(pod) if in_the_pod else held,
         related=[*(call.reason for call in calls), native],
         rests_on=[native, held, workload.in_mesh, *(call.reason for call in calls[:1])],
         cause="Istio's default start order" if by_default else None,
