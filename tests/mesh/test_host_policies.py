@@ -172,6 +172,18 @@ def test_a_route_to_a_port_leads_to_the_policy_for_that_port() -> None:
     assert {one.port: one.use.value for one in found if not one.subset} == {None: "no", 9000: "yes"}
 
 
+def test_http_rules_leave_calls_to_tcp_ports_alone() -> None:
+    """Semantics §2.1. A tcp rule takes them."""
+
+    def uses(routes: str) -> dict[int | None, str]:
+        return {one.port: one.use.value for one in of(mesh_of(SERVICE + RULE + routes)) if not one.subset}
+
+    routes = route(", subset: v1, port: {number: 80}")
+    assert uses(routes) == {None: "no", 9000: "maybe"}
+    tcp = "  tcp: [{route: [{destination: {host: cart, subset: v1}}]}]\n"
+    assert uses(routes + tcp) == {None: "no", 9000: "no"}
+
+
 def test_tcp_routes_lead_there_too() -> None:
     tcp = """
 ---

@@ -323,7 +323,8 @@ class HostPolicies:
                 continue
             here = tuple(d for d in led if (d.subset or "") == subset and _is_for(d.port, port, settled))
             policy = self._policy(merged, port, subset)
-            use = _use(direct, bool(subset), bool(here), bool(led))
+            passes = direct or (not subset and _pass_claims(host, served))
+            use = _use(passes, bool(subset), bool(here), bool(led))
             yield HostPolicy(
                 host.name, port, subset, service, served, merged, policy, here, use, direct, labels, balanced, apart
             )
@@ -332,6 +333,12 @@ class HostPolicies:
         self, merged: Effective[Merged | None], port: int | None, subset: str
     ) -> Effective[TrafficPolicy | None]:
         return spread(merged, lambda one: Effective(self.under(one.value, port, subset), one.because), _TIE)
+
+
+def _pass_claims(host: Host, ports: Sequence[ServicePort]) -> bool:
+    """Whether calls to some port of a host are none of its VirtualServices': http rules leave what is forwarded unread alone."""
+    sections = ("tcp", "tls")
+    return any(map(is_tcp, ports)) and not any(c.resource.items("spec", s) for c in host.claims for s in sections)
 
 
 def _passes_through(service: Resource | None) -> bool:
