@@ -179,7 +179,7 @@ def test_http_rules_leave_calls_to_tcp_ports_alone() -> None:
         return {one.port: one.use.value for one in of(mesh_of(SERVICE + RULE + routes)) if not one.subset}
 
     routes = route(", subset: v1, port: {number: 80}")
-    assert uses(routes) == {None: "no", 9000: "maybe"}
+    assert uses(routes) == {None: "no", 9000: "yes"}
     tcp = "  tcp: [{route: [{destination: {host: cart, subset: v1}}]}]\n"
     assert uses(routes + tcp) == {None: "no", 9000: "no"}
 

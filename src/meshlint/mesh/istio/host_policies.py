@@ -323,8 +323,9 @@ class HostPolicies:
                 continue
             here = tuple(d for d in led if (d.subset or "") == subset and _is_for(d.port, port, settled))
             policy = self._policy(merged, port, subset)
-            passes = direct or (not subset and _pass_claims(host, served))
-            use = _use(passes, bool(subset), bool(here), bool(led))
+            passed = not subset and [port for port in served if is_tcp(port) and not _has_l4_rules(host)]
+            routed = bool(led) and not (passed and len(passed) == len(served))
+            use = _use(direct or bool(passed), bool(subset), bool(here), routed)
             yield HostPolicy(
                 host.name, port, subset, service, served, merged, policy, here, use, direct, labels, balanced, apart
             )
@@ -335,10 +336,9 @@ class HostPolicies:
         return spread(merged, lambda one: Effective(self.under(one.value, port, subset), one.because), _TIE)
 
 
-def _pass_claims(host: Host, ports: Sequence[ServicePort]) -> bool:
-    """Whether calls to some port of a host are none of its VirtualServices': http rules leave what is forwarded unread alone."""
-    sections = ("tcp", "tls")
-    return any(map(is_tcp, ports)) and not any(c.resource.items("spec", s) for c in host.claims for s in sections)
+def _has_l4_rules(host: Host) -> bool:
+    """Whether a VirtualService of a host routes what proxies forward unread; http rules leave that alone."""
+    return any(claim.resource.items("spec", section) for claim in host.claims for section in ("tcp", "tls"))
 
 
 def _passes_through(service: Resource | None) -> bool:

@@ -166,6 +166,20 @@ def scraped_by_annotation(pod: PodTemplate, number: int | None) -> bool:
     return pod.annotations.get("prometheus.io/port") == str(number)
 
 
+def polled_ports(pod: PodTemplate) -> set[int]:
+    """The ports that a pod says are scraped or probed, so that it listens on them whether or not a container lists them."""
+    scraped = (
+        pod.annotations.get("prometheus.io/port", "") if pod.annotations.get("prometheus.io/scrape") == "true" else ""
+    )
+    probed = (
+        _port_of(container, get(container, probe, handler))
+        for _, container in pod.applications()
+        for probe in _PROBES
+        for handler in ("httpGet", "grpc", "tcpSocket")
+    )
+    return {number for number in (*probed, int(scraped) if scraped.isdigit() else None) if number}
+
+
 def _is_on(annotation: str | None, otherwise: bool) -> bool:
     """An annotation that Go's ParseBool reads; any other counts for nothing."""
     if annotation in ("1", "t", "T", "true", "TRUE", "True"):

@@ -30,9 +30,9 @@ from ...source.document import Location
 from ..effective import Effective, Reason
 from ..exposure import ingress_backends
 from ..subjects import DataPlane, MtlsMode, PlaintextUse, Port, Purpose, Route, Workload
-from .mtls import PeerAuthentications
+from .mtls import PeerAuthentications, selector
 from .order import spread
-from .polls import Exposed, Polls, scraped_by_annotation
+from .polls import Exposed, Polls, polled_ports, scraped_by_annotation
 from .visibility import Visibility
 
 INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
@@ -61,15 +61,17 @@ class Ports:
         self._polls = polls
         self._routed = _routed(routes, domain)
         self._called_by_api_server = set(_called_by_api_server(inventory))
+        self._elsewhere: dict[int, set[int]] = {}
         self._ingress = {name for name, where in ingress_backends(inventory).items() if not _is_of_istio(where)}
         self._pools = Selecting((pool for kind in INFERENCE_POOLS for pool in inventory.all(kind)), pool_labels)
         self._services_selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
 
     def of(self, workload: Workload) -> list[Port]:
-        """The inbound TCP ports that the pod, its Services, a policy or a Sidecar name; else one that stands for every port.
+        """The inbound TCP ports that the pod, its probes and scrapes included, its Services, a policy or a Sidecar name; else
+        one that stands for every port.
 
         A job for which nothing names a port serves nobody. A number that only a policy names may be listened on, unless it is
-        that of a Service which leads elsewhere.
+        that of a Service which leads elsewhere, for this workload or another one that the policy selects.
         """
         names = dict(container_ports(workload.pod)) if workload.pod else {}
         exposed: dict[int, list[tuple[Resource, ServicePort]]] = defaultdict(list)
@@ -81,10 +83,26 @@ class Ports:
         named = self._policies.named_ports(workload.namespace, workload.labels)
         listeners = {number for i in self._listeners(workload) if isinstance(number := get(i, "port", "number"), int)}
         led = {port.number for ports in exposed.values() for _, port in ports}
-        numbers: list[int | None] = [*sorted({*names, *exposed, *listeners, *(named.keys() - led)})]
+        meant = {number for number, policy in named.items() if number not in led | self._led_elsewhere(policy)}
+        polled = polled_ports(workload.pod) - _OF_THE_PROXY if workload.pod else ()
+        numbers: list[int | None] = [*sorted({*names, *exposed, *listeners, *meant, *polled})]
         if not numbers and workload.resource.kind not in ("Job", "CronJob"):
             numbers = [None]
         return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers]
+
+    def _led_elsewhere(self, policy: Resource) -> set[int]:
+        """The ports of Services that lead to other numbers of workloads which a PeerAuthentication selects."""
+        if id(policy) not in self._elsewhere:
+            pods = self._inventory.selecting(policy.namespace, selector(policy))
+            found = {
+                port.number
+                for pod in pods
+                for service in self._inventory.services_of(pod)
+                for port in service_ports(service)
+                if _target(port, dict(container_ports(pod))) not in (None, port.number)
+            }
+            self._elsewhere[id(policy)] = found
+        return self._elsewhere[id(policy)]
 
     def _services(self, workload: Workload) -> Sequence[Resource]:
         if workload.pod:
