@@ -57,10 +57,11 @@ def _served(host: Host, mesh: Mesh) -> Inference | None:
 
 
 def _called(host: Host, mesh: Mesh) -> list[HostPolicy]:
-    """What clients of the host's own namespace get where routes lead."""
+    """What clients of the host's own namespace get where routes lead, without any where they call."""
     home = mesh.destination_rules.owner(host.name)
     seen = mesh.host_policies.seen_from(home, host) if home and not host.name.startswith("*") else []
-    return [one for one in seen if one.use is Answer.YES and one.balanced]
+    called = [one for one in seen if one.use is Answer.YES and one.balanced]
+    return [one for one in called if one.destinations] or called
 
 
 def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) -> tuple[str, ...]:
