@@ -14,6 +14,7 @@ from meshlint.mesh.inference import (
     is_confined_to_other_requests,
     names_a_model_server,
     names_generation,
+    names_grpc,
     names_plain_http,
 )
 from meshlint.mesh.subjects import Answer
@@ -391,6 +392,21 @@ def test_plain_http_paths(path: str, expected: bool) -> None:
     assert names_plain_http({"uri": {"prefix": path}}) is expected
 
 
+@pytest.mark.parametrize(
+    "match, expected",
+    [
+        ({"uri": {"prefix": "/inference.GRPCInferenceService/ModelInfer"}}, True),
+        ({"uri": {"prefix": "/tensorflow.serving.PredictionService"}}, True),
+        ({"headers": {"content-type": {"prefix": "application/grpc"}}}, True),
+        ({"uri": {"exact": "/index.html"}}, False),
+        ({"uri": {"regex": "/pkg.Service/.*"}}, False),
+        ({}, False),
+    ],
+)
+def test_grpc_calls(match: dict[str, object], expected: bool) -> None:
+    assert names_grpc(match) is expected
+
+
 # ---- routes ----------------------------------------------------------------------------------------------------------
 
 YES, MAYBE_ROUTE, NO = Answer.YES, Answer.MAYBE, Answer.NO
@@ -499,3 +515,20 @@ def test_protocol_of_a_route(port: str, protocols: list[str]) -> None:
 def test_a_plain_path_tells_the_protocol_where_the_port_does_not() -> None:
     found = route_of(mesh_of(route(MODELS + TO)), "shop/r").protocol
     assert (found.value, found.basis, found.candidates) == ("http", Basis.SUPPORTED, ())
+
+
+def test_a_route_for_grpc_calls_alone_is_one_where_the_port_does_not_tell() -> None:
+    """Another route of the host for plain paths does not make it HTTP."""
+    text = """
+VirtualService shop/r
+spec:
+  hosts: [m]
+  http:
+    - match: [{uri: {prefix: /v1/models}}]
+      route: [{destination: {host: m}}]
+    - match: [{uri: {prefix: /pkg.Service/Call}}] # <-
+      route: [{destination: {host: m}}]
+"""
+    plain, grpc = (route.protocol for route in mesh_of(text).routes)
+    assert (plain.value, grpc.value) == ("http", "grpc")
+    assert (grpc.basis, line_of(grpc.origin)) == (Basis.SUPPORTED, marked(text))

@@ -461,8 +461,20 @@ def _safe_method(match: Mapping[str, Any]) -> bool:
 
 def names_plain_http(match: Mapping[str, Any]) -> bool:
     """Whether a uri is one that no gRPC call has: it is not `/package.Service/Method`, nor a prefix of that form."""
-    uri = match.get("uri")
-    path = uri.get("exact", uri.get("prefix")) if isinstance(uri, dict) else None
-    if not isinstance(path, str) or path in ("", "/"):
-        return False
-    return not re.match(r"/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:/|$)", path)
+    path = _path(match)
+    return path not in ("", "/") and not re.match(r"/(?:[A-Za-z_]\w*\.)+[A-Za-z_]\w*(?:/|$)", path)
+
+
+def names_grpc(match: Mapping[str, Any]) -> bool:
+    """Whether a match is for gRPC calls alone: of `/package.Service`, which is written like that, or by their content type."""
+    content = get(match, "headers", "content-type")
+    typed = get(content, "exact") or get(content, "prefix")
+    return str(typed).startswith("application/grpc") or bool(
+        re.match(r"/(?:[A-Za-z_]\w*\.)+[A-Z]\w*(?:/|$)", _path(match))
+    )
+
+
+def _path(match: Mapping[str, Any]) -> str:
+    """The path that a match states, or begins with; "" = none."""
+    path = get(match, "uri", "exact") or get(match, "uri", "prefix")
+    return path if isinstance(path, str) else ""

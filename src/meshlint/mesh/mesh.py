@@ -376,6 +376,6 @@ class Mesh:
             http.rewrite(rule),
             http.timeout(rule),
             http.retries(rule, self.meshconfig),
-            protocols.of(rule.destinations),
+            protocols.of(rule.destinations, rule.matches),
             generation.of_rule(rule, self.workloads),
         )

@@ -68,17 +68,21 @@ class Protocols:
                 for destination in rule.destinations:
                     self._plain.setdefault(destination.host, where)
 
-    def of(self, targets: Sequence[Destination]) -> Effective[str]:
+    def of(
+        self, targets: Sequence[Destination], matches: Sequence[tuple[Mapping[str, Any], Location]]
+    ) -> Effective[str]:
         """`http` or `grpc`; both as candidates where nothing tells."""
         outcomes: list[Effective[str]] = []
         for target in targets:
-            outcome = self._of_destination(target)
+            outcome = self._of_destination(target, matches)
             outcomes += outcome.candidates or (outcome,)
         if not outcomes:
             return Effective("http", (Reason("it leads nowhere"),))
         return one_of(outcomes, "the protocol of the destination is not in the input", Basis.ASSUMED)
 
-    def _of_destination(self, target: Destination) -> Effective[str]:
+    def _of_destination(
+        self, target: Destination, matches: Sequence[tuple[Mapping[str, Any], Location]]
+    ) -> Effective[str]:
         declared = list(self._declared(target))
         known = {name for name, _ in declared if name not in _UNDECIDED}
         if known and len(declared) == len([n for n, _ in declared if n in known]):
@@ -87,6 +91,8 @@ class Protocols:
                 for name, at in declared
             ]
             return one_of(speaks, "the ports of the destination speak different protocols")
+        if matches and all(inference.names_grpc(match) for match, _ in matches):
+            return Effective("grpc", (Reason("it takes gRPC calls only", matches[0][1], Basis.SUPPORTED),))
         if target.host in self._plain:
             text = f"a route of {target.host} matches a plain HTTP path"
             return Effective("http", (Reason(text, self._plain[target.host], Basis.SUPPORTED),))
