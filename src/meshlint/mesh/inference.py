@@ -439,12 +439,27 @@ def is_confined_to_other_requests(match: Mapping[str, Any]) -> bool:
     """Whether a match takes only requests that generate nothing: by path, or by safe methods (except a realtime websocket)."""
     if names_generation(match):
         return _safe_method(match) and "realtime" not in str(match.get("uri"))
-    uri = match.get("uri")
-    if isinstance(uri, dict):
-        path = uri.get("exact", uri.get("prefix"))
-        if isinstance(path, str) and re.fullmatch(_OTHER_PATH, path.rstrip("*").rstrip("/")):
-            return True
+    regex, path = get(match, "uri", "regex"), _path(match).rstrip("*")
+    paths = [path] if path else _written_out(regex) if isinstance(regex, str) else []
+    if paths and all(re.fullmatch(_OTHER_PATH, one.rstrip("/")) for one in paths):
+        return True
     return _safe_method(match)
+
+
+_ALTERNATIVES = 12
+"""How many alternatives of an expression are written out at most."""
+
+
+def _written_out(regex: str) -> list[str]:
+    """The paths with which everything that an expression takes begins, where it has no more than alternatives in
+    parentheses, escaped dots and slashes, and anything at the end; "" among them for what is not known."""
+    text = (
+        re.sub(r"(?:/?\.\*|\(/\.\*\)\?|/\?)?\$?$", "", regex.removeprefix("^")).replace("\\/", "/").replace("\\.", ".")
+    )
+    group = re.match(r"([^()]*)\((?:\?:)?([^()]*)\)(.*)", text)
+    if group and text.count("|") <= _ALTERNATIVES:
+        return [path for one in group[2].split("|") for path in _written_out(group[1] + one + group[3])]
+    return ["" if re.search(r"[\\()\[\]{}*+?|^$]", text) else text]
 
 
 def _safe_method(match: Mapping[str, Any]) -> bool:
