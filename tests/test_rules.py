@@ -671,7 +671,7 @@ MESSAGES = [
         "Latency of ai-inference/ranker cannot be split by model: of the two metrics only REQUEST_COUNT has model.",
     ),
     (
-        "telemetry/inference_metrics_without_model_label/examples/bad_tenants.yaml:49",
+        "telemetry/inference_metrics_without_model_label/examples/bad_tenants.yaml:47",
         "Latency and error rate of ai-inference/ranker cannot be split by tenant: no metric label tells them apart.",
     ),
     (

@@ -74,6 +74,14 @@ def test_adapters_that_show_it(args: str, several: bool) -> None:
     assert shared(mesh) == ([MODEL] if several else [])
 
 
+def test_one_model_and_whatever_else_is_asked_for() -> None:
+    """Requests that name none, but not those that generate nothing."""
+    chat, health = "{uri: {prefix: /v1/chat/completions}}", "{uri: {prefix: /health}}"
+    assert shared(mesh_of(routes(A, chat))) == [MODEL]
+    assert shared(mesh_of(routes(A, health))) == []
+    assert shared(mesh_of(routes(chat))) == []
+
+
 def test_it_is_shown_where_the_first_route_says_so() -> None:
     text = """
 VirtualService ml/a
@@ -88,4 +96,4 @@ spec:
     route: [{destination: {host: llama}}]
 """
     mesh = mesh_of(text)
-    assert line_of(shared_by(mesh.routes, None)[MODEL].location) == ["x-model: {exact: a}"]
+    assert line_of(shared_by(mesh.routes, None)[MODEL].location) == ["- match:"]

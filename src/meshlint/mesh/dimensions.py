@@ -10,7 +10,7 @@ from ..resource.resource import each
 from ..resource.workload import PodTemplate
 from ..source.document import Location
 from .effective import Reason
-from .subjects import Route
+from .subjects import Answer, Route
 
 
 class Dimension(Enum):
@@ -39,15 +39,20 @@ def dimension(name: str) -> Dimension | None:
 
 
 def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimension, Reason]:
-    """What shows that one workload serves several models, or several tenants, from the routes that lead to it."""
+    """What shows that one workload serves several models, or several tenants, from the routes that lead to it: models by
+    name, or one of them and whatever else is asked for without a name.
+    """
     matched: dict[Dimension, dict[str, Location]] = {one: {} for one in Dimension}
-    for header, how, place in (entry for route in routes for entry in _headers(route)):
-        found = dimension(header)
-        if found:
-            matched[found].setdefault(f"{header} {how}", place)
+    any_model = False
+    for route in routes:
+        for match in [match for match, _ in route.matches] or [{}]:
+            asked = {f"{name} {how}": found for name, how in _headers(match) if (found := dimension(name))}
+            any_model |= Dimension.MODEL not in asked.values() and route.generation.value is not Answer.NO
+            for text, found in asked.items():
+                matched[found].setdefault(text, route.location)
     shown: dict[Dimension, Reason] = {}
     models, tenants = matched[Dimension.MODEL], matched[Dimension.TENANT]
-    if len(models) > 1:
+    if len(models) + any_model > 1:
         shown[Dimension.MODEL] = Reason("its routes take several models", next(iter(models.values())))
     elif pod and (adapters := _several_adapters(pod)):
         shown[Dimension.MODEL] = Reason("it serves several adapters", adapters)
@@ -56,12 +61,11 @@ def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimen
     return shown
 
 
-def _headers(route: Route) -> Iterator[tuple[str, Any, Location]]:
-    """The headers that the matches of a route ask for, how, and where."""
-    for match, where in route.matches:
-        headers = match.get("headers")
-        for name, how in headers.items() if isinstance(headers, dict) else ():
-            yield name.lower(), how, where.document.at(*where.path, "headers", name)
+def _headers(match: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """The headers that a match asks for, and how."""
+    headers = match.get("headers")
+    for name, how in headers.items() if isinstance(headers, dict) else ():
+        yield name.lower(), how
 
 
 def _several_adapters(pod: PodTemplate) -> Location | None:
