@@ -96,6 +96,7 @@ def test_init_containers_fetch_early(restart: str, early: bool) -> None:
         ),
         ("InferenceService", "{predictor: {model: {storageUri: 'pvc://v/m'}}}", []),
         ("LLMInferenceService", "{model: {uri: 'hf://org/m'}, template: {containers: []}}", [("hf://org/m", None)]),
+        ("LLMInferenceService", "{model: {uri: 'hf://org/m'}}", [("hf://org/m", None)]),
         (
             "LLMInferenceService",
             "{model: {uri: 'hf://org/m'}, storageInitializer: {enabled: false}, template: {containers: []}}",

@@ -162,6 +162,19 @@ def test_llm_inference_service(one: One) -> None:
     assert labels(service) == {"cart": answering, "cart-worker": owned, "cart-prefill-worker": answering}
 
 
+def test_llm_inference_service_without_a_pod_spec(one: One) -> None:
+    """Its controller has one: the object says the model and no more."""
+    spec = "{replicas: 2, model: {uri: hf://org/m}, prefill: {replicas: 1}}"
+    service = one(owner("serving.kserve.io/v1alpha1", "LLMInferenceService", spec))
+    assert summary(service) == [("cart", (), 2, []), ("cart-prefill", (), 1, [])]
+    assert {pod.spec_path for pod in pod_templates(service)} == {("spec", "template"), ("spec", "prefill", "template")}
+    assert set(labels(service)["cart"]) == {
+        "app.kubernetes.io/name",
+        "app.kubernetes.io/part-of",
+        "kserve.io/component",
+    }
+
+
 @pytest.mark.parametrize(
     ("spec", "expected"),
     [

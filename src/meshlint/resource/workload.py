@@ -129,7 +129,8 @@ def _kserve(resource: Resource) -> Iterator[PodTemplate]:
 def _llm_inference_service(resource: Resource) -> Iterator[PodTemplate]:
     """Pod specs for decoding and for prefilling, with workers where a replica has several nodes.
 
-    Labels: KServe's `llmisvc/workload_multi_node.go`. Workers answer requests only where nothing leads them.
+    Labels: KServe's `llmisvc/workload_multi_node.go`. Workers answer requests only where nothing leads them. What the object
+    does not say its controller takes from an LLMInferenceServiceConfig, a whole pod spec if need be.
     """
     added = {"app.kubernetes.io/name": resource.name, "app.kubernetes.io/part-of": "llminferenceservice"}
     answering = {**added, "kserve.io/component": "workload"}
@@ -138,6 +139,12 @@ def _llm_inference_service(resource: Resource) -> Iterator[PodTemplate]:
         replicas = _number(resource.get(*base, "replicas"), 1)
         yield from _inline(resource, (*base, "template"), replicas, role, answering)
         led = bool(resource.mapping(*base, "template"))
+        if not led and resource.mapping(*base) and not resource.mapping(*base, "worker"):
+            labels = {**resource.labels, **answering}
+            name, path = resource.name + role, (*base, "template")
+            yield PodTemplate(
+                resource, (), resource.namespace, name, labels, resource.annotations, {}, replicas, (), path
+            )
         yield from _inline(resource, (*base, "worker"), None, f"{role}-worker", added if led else answering)
 
 
