@@ -394,10 +394,15 @@ Next: meshlint show ports .
         assert "render it: helm template … | meshlint check -" in lines
 
     def test_failures_come_first(self) -> None:
-        failures = (Failure("yaml", "a.yaml", 3, "it does not parse"), Failure("unreadable", "b.yaml", None, "no"))
-        assert summary(Report(failures=failures)).splitlines()[:2] == [
+        failures = (
+            Failure("yaml", "a.yaml", 3, "it does not parse"),
+            Failure("unreadable", "b.yaml", None, "no"),
+            Failure("settings", "c.yaml", 7, "data.mesh is not what istiod takes"),
+        )
+        assert summary(Report(failures=failures)).splitlines()[:3] == [
             "not checked: a.yaml:3: it does not parse",
             "not checked: b.yaml: no",
+            "refused by istiod: c.yaml:7: data.mesh is not what istiod takes",
         ]
 
     @pytest.mark.parametrize(

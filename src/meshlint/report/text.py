@@ -103,10 +103,11 @@ def write_concise(report: Report, printer: Printer) -> None:
 
 
 def write_summary(report: Report, printer: Printer, *, paths: str = ".") -> None:
-    """What was looked at, assumed, hidden and not checked, and what to do next (`paths` as a shell wants them)."""
+    """What was looked at, assumed, hidden, refused and not checked, and what to do next (`paths` as a shell wants them)."""
     for failure in report.failures:
         line = f":{failure.line}" if failure.line else ""
-        _wrapped(printer, ("not checked: ", "error"), f"{failure.file}{line}: {failure.message}")
+        what = "refused by istiod: " if failure.kind == "settings" else "not checked: "
+        _wrapped(printer, (what, "error"), f"{failure.file}{line}: {failure.message}")
     for text in _sentences(report):
         for paragraph in text.split("\n"):
             _wrapped(printer, ("", ""), paragraph)
