@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-KINDS = ("admission", "workloads", "ports", "visible", "egress", "routes", "destinations", "gateways")
+KINDS = ("admission", "workloads", "ports", "visible", "egress", "routes", "destinations", "gateways", "access")
 
 Facts = dict[str, Any]
 

@@ -43,6 +43,8 @@ from .workloads import Workloads
 
 if TYPE_CHECKING:
     from .istio.capacity import Capacity
+    from .istio.authorization.authorization import Authorization
+    from .istio.authorization.filters import Guard
     from .istio.double_tls import DoubleEncryption
     from .istio.host_policies import HostPolicies
     from .istio.unread import UnreadSettings
@@ -163,6 +165,17 @@ class Mesh:
         for port in self.ports:
             found.setdefault(id(port.workload), []).append(port)
         return found
+
+    @cached_property
+    def authorization(self) -> Authorization:
+        """What AuthorizationPolicies and RequestAuthentications decide, and about which workloads."""
+        from .istio.authorization.authorization import Authorization
+
+        return Authorization(self.inventory, self.meshconfig, self.domain, self.settings.closed)
+
+    def guard(self, port: Port) -> Guard:
+        """What decides who may use a port; ask `istio.authorization.decide.decide` with it."""
+        return self.authorization.of_port(port)
 
     @cached_property
     def hosts(self) -> Sequence[Host]:

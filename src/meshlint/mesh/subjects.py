@@ -125,14 +125,16 @@ class Poll(NamedTuple):
 class Port(NamedTuple):
     """An inbound port of a workload. `number` is the container port; None stands for every port that nothing names.
 
-    `services` are the Service ports that lead to it. `captured` is False where the proxy is kept out of its way. `polls` are
-    the scrapes and health checks that arrive at it.
+    `services` are the Service ports that lead to it. `protocol` is as a ServicePort has it: of the oldest of them, or of the
+    Sidecar's entry for it. `captured` is False where the proxy is kept out of its way. `polls` are the scrapes and health
+    checks that arrive at it.
     """
 
     workload: Workload
     number: int | None
     name: str | None
     services: tuple[tuple[Resource, ServicePort], ...]
+    protocol: str | None
     mtls: Effective[MtlsMode]
     captured: bool
     plaintext_use: PlaintextUse | None

@@ -74,6 +74,9 @@ RAY_SERVICE = GroupKind("ray.io", "RayService")
 RAY_JOB = GroupKind("ray.io", "RayJob")
 SELDON_DEPLOYMENT = GroupKind("machinelearning.seldon.io", "SeldonDeployment")
 
+ACCESS_REQUESTS = GroupKind("meshlint.dev", "AccessRequests")
+"""Our own: calls about which `meshlint facts` is to say whether they are let through."""
+
 HELM_VALUES = GroupKind("", "HelmValues")
 """Not a kind of Kubernetes: a values file of the istiod chart, which holds mesh settings."""
 
@@ -117,7 +120,17 @@ _MESH_GROUPS = ISTIO_GROUPS | frozenset(
 )
 
 _CLUSTER_SCOPED = frozenset(
-    {NAMESPACE, NODE, VALIDATING_WEBHOOK, MUTATING_WEBHOOK, API_SERVICE, CRD, GATEWAY_CLASS, HELM_VALUES}
+    {
+        NAMESPACE,
+        NODE,
+        VALIDATING_WEBHOOK,
+        MUTATING_WEBHOOK,
+        API_SERVICE,
+        CRD,
+        GATEWAY_CLASS,
+        ACCESS_REQUESTS,
+        HELM_VALUES,
+    }
 )
 
 _AROUND_THE_MESH = POD_OWNERS | {
@@ -141,6 +154,7 @@ _AROUND_THE_MESH = POD_OWNERS | {
     FLAGGER_CANARY,
     HORIZONTAL_POD_AUTOSCALER,
     SCALED_OBJECT,
+    ACCESS_REQUESTS,
     HELM_VALUES,
 }
 

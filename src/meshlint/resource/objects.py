@@ -1,10 +1,10 @@
 """The objects in documents: what is one, what it is called, and which of them the model reads."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..source.document import Document, SourceFile
-from .kinds import HELM_VALUES, ISTIO_OPERATOR, GroupKind, is_cluster_scoped, is_known
+from .kinds import ACCESS_REQUESTS, HELM_VALUES, ISTIO_OPERATOR, GroupKind, is_cluster_scoped, is_known
 from .resource import UNSET_NAMESPACE, Key, Resource, get
 
 UNNAMED = "(unnamed)"
@@ -52,15 +52,18 @@ def _resource(document: Document, namespace_of: NamespaceOf) -> Resource | None:
     if not isinstance(api_version, str) or not isinstance(name, str):
         return _helm_values(document)
     kind = GroupKind(api_version.rpartition("/")[0], name)
-    called = _name(kind, data.get("metadata"))
+    called = _name(kind, document)
     if called is None or not is_known(kind):
         return None
     namespace = "" if is_cluster_scoped(kind) else _namespace(document, namespace_of)
     return Resource(document, Key(*kind, namespace, called), api_version)
 
 
-def _name(kind: GroupKind, metadata: Any) -> str | None:
+def _name(kind: GroupKind, document: Document) -> str | None:
+    metadata = document.data.get("metadata")
     name = get(metadata, "name") or get(metadata, "generateName")
+    if kind == ACCESS_REQUESTS:
+        return f"{document.file.name}:{document.line}"
     if name:
         return str(name)
     return UNNAMED if kind == ISTIO_OPERATOR else None

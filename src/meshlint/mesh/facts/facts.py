@@ -15,6 +15,7 @@ from ..istio.xds.istiod import Istiod
 from ..istio.xds.proxies import Proxy
 from ..mesh import Mesh
 from . import routes
+from .access import access
 from .admission import Admission
 from .destinations import destinations
 from .gateways import servers
@@ -47,6 +48,7 @@ def _of_istiod(istiod: Istiod) -> dict[str, Any]:
             for proxy in clients
             if proxy.is_gateway
         },
+        "access": list(access(istiod)),
     }
 
 

@@ -20,6 +20,7 @@ from ...resource.match import (
     Selecting,
     ServicePort,
     matches,
+    parse_protocol,
     pool_labels,
     service_ports,
     split_service_host,
@@ -31,7 +32,7 @@ from ..effective import Effective, Reason
 from ..exposure import ingress_backends
 from ..subjects import DataPlane, MtlsMode, PlaintextUse, Port, Purpose, Route, Workload
 from .mtls import PeerAuthentications, selector
-from .order import spread
+from .order import creation, spread
 from .polls import Exposed, Polls, polled_ports, scraped_by_annotation
 from .visibility import Visibility
 
@@ -115,8 +116,27 @@ class Ports:
             mode = spread(mode, _in_ambient, _AMBIENT)
         name = names.get(number or 0)
         polls = self._polls.of(workload, number, name, exposed, self._services(workload)) if number else ()
-        port = Port(workload, number, name, exposed, mode, _captured(workload.pod, number), None, polls)
+        port = Port(
+            workload,
+            number,
+            name,
+            exposed,
+            self._protocol(workload, number, exposed),
+            mode,
+            _captured(workload.pod, number),
+            None,
+            polls,
+        )
         return port._replace(plaintext_use=self._plaintext_use(port, names)) if number else port
+
+    def _protocol(self, workload: Workload, number: int | None, exposed: Exposed) -> str | None:
+        """As the oldest Service has it (`getFilterChainsByServicePort`); under a Sidecar with `ingress` only its entries count."""
+        listeners = self._listeners(workload)
+        if listeners:
+            entry = next((i for i in listeners if get(i, "port", "number") == number), None)
+            return parse_protocol(get(entry, "port", "protocol"))
+        oldest = min(exposed, key=lambda pair: creation(pair[0]), default=None)
+        return oldest[1].protocol if oldest else None
 
     def _plaintext_use(self, port: Port, names: Mapping[int, str | None]) -> PlaintextUse | None:
         """Who calls the port without a certificate for a good reason, if anybody does."""

@@ -78,7 +78,7 @@ def inbound_ports(
         own = number is not None and (behind is None or behind.captured)
         mtls = policies.of_port(proxy.namespace, proxy.labels, number if own else None)
         read = behind.port if behind and own else None
-        protocol = listening(read) if read else Listening.AUTO
+        protocol = listening(read.protocol) if read else Listening.AUTO
         is_retried = retries and protocol is not Listening.TCP and not (read and is_grpc(read))
         limits = _limits(behind, scope, meshconfig) if behind else None
         found[number] = InboundPort(mtls, protocol, is_retried, own, behind, limits)

@@ -9,6 +9,10 @@ from functools import cached_property
 from ....resource.inventory import Inventory
 from ....resource.kinds import DAEMON_SET, DEPLOYMENT, POD, REPLICA_SET, STATEFUL_SET
 from ....resource.workload import PodTemplate
+from ...effective import Effective
+from ...subjects import DataPlane
+from ..authorization.authorization import Authorization
+from ..authorization.filters import Guard
 from ..destinations import DestinationRules
 from ..meshconfig import MeshConfig
 from ..mtls import PeerAuthentications
@@ -107,6 +111,13 @@ class Istiod:
         """The ports of a sidecar that something names; None stands for every other one."""
         return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications, self.meshconfig)
 
+    def guard(self, proxy: Proxy, number: int) -> Guard:
+        """What decides about the calls of a port of a workload; nothing does where no sidecar stands before it."""
+        inbound = self.inbound(proxy)
+        port = inbound.get(number, inbound[None])
+        plane = proxy.plane if proxy.is_sidecar else Effective(DataPlane.NONE, proxy.plane.because)
+        return self.authorization.guard(proxy.namespace, proxy.labels, number, plane, port.mtls, port.protocol)
+
     def servers(self, proxy: Proxy) -> Merged:
         """The servers of the Gateways that select a workload, and those that istiod leaves out."""
         return self._gateways.servers(proxy, self.registry.served_by(proxy))
@@ -120,6 +131,11 @@ class Istiod:
     @cached_property
     def _by_pod(self) -> Mapping[int, Proxy]:
         return {id(proxy.pod): proxy for proxy in self.proxies}
+
+    @cached_property
+    def authorization(self) -> Authorization:
+        """The policies of a mesh of which the input is all there is."""
+        return Authorization(self.inventory, self.meshconfig, self.domain, closed=True)
 
     @cached_property
     def _gateways(self) -> Gateways:

@@ -49,7 +49,7 @@ class Listening(Enum):
     AUTO = "AUTO"
 
 
-def listening(port: ServicePort) -> Listening:
-    if port.protocol is None:
+def listening(protocol: str | None) -> Listening:
+    if protocol is None:
         return Listening.AUTO
-    return Listening.HTTP if is_http(port) else Listening.TCP
+    return Listening.HTTP if protocol in _HTTP else Listening.TCP

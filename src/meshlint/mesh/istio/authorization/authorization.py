@@ -1,0 +1,56 @@
+"""Who may call whom: the questions that rules, `can` and `show access` ask of the policies of a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ....resource.inventory import Inventory
+from ...effective import Effective
+from ...subjects import DataPlane, MtlsMode, Port
+from ..meshconfig import MeshConfig
+from ..xds.protocols import Listening, listening
+from .authorizers import Authorizers
+from .calls import Normalization
+from .filters import Guard
+from .policies import Applied, Policies
+from .trust_domains import trust_domains
+
+
+class Authorization:
+    """The policies of a mesh, and what they decide. `closed`: what the input does not have does not exist."""
+
+    def __init__(self, inventory: Inventory, meshconfig: MeshConfig, domain: str, closed: bool) -> None:
+        self._policies = Policies(inventory, meshconfig)
+        self._authorizers = Authorizers(inventory, meshconfig, domain, closed)
+        self._domain = trust_domains(meshconfig).own
+        mode = meshconfig.value("pathNormalization", "normalization").value
+        self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
+
+    def applied(self, namespace: str, labels: Mapping[str, str]) -> Applied:
+        """All that applies to the pods of a namespace with these labels."""
+        return self._policies.of(namespace, labels)
+
+    def of_port(self, port: Port) -> Guard:
+        """What decides about the calls of a port. Where policies take a proxy for granted that the input does not show, so
+        does this."""
+        workload, plane = port.workload, port.workload.data_plane
+        if plane.value is DataPlane.UNKNOWN and workload.in_mesh.value:
+            plane = Effective(DataPlane.SIDECAR, workload.in_mesh.because)
+        protocol = listening(port.protocol)
+        where = workload.namespace, workload.labels
+        return self.guard(*where, port.number, plane, port.mtls, protocol, port.captured)
+
+    def guard(
+        self,
+        namespace: str,
+        labels: Mapping[str, str],
+        number: int | None,
+        plane: Effective[DataPlane],
+        mtls: Effective[MtlsMode],
+        protocol: Listening,
+        captured: bool = True,
+    ) -> Guard:
+        """What decides about the calls of a port of these pods."""
+        applied = self.applied(namespace, labels)
+        authorizers, normalization = self._authorizers, self._normalization
+        return Guard(number, plane, captured, mtls, protocol, applied, authorizers, normalization, self._domain)
