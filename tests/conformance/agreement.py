@@ -108,6 +108,8 @@ def _values(facts: Facts, kind: str) -> dict[str, Any]:
         return {key: sorted(servers, key=_canonical) for key, servers in found.items()}
     if kind in ("routes", "destinations"):
         return {f"{key} from {client}": v for key, groups in found.items() for client, v in _by_client(groups)}
+    if kind == "access":
+        return {f"{number} {json.dumps(fact['request'], sort_keys=True)}": fact for number, fact in enumerate(found)}
     return dict(found)
 
 

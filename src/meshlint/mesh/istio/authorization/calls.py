@@ -46,10 +46,16 @@ class Attribute(NamedTuple):
     def __str__(self) -> str:
         match self.kind:
             case Kind.HEADER:
-                return f"header {self.name}"
+                return f"the header {self.name}"
             case Kind.CLAIM | Kind.TOKEN:
-                return f"claim {'.'.join(self.name)}"
+                return f"the claim {'.'.join(self.name)}"
         return str(self.kind.value)
+
+
+def of_header(name: str) -> Attribute:
+    """What a header of a request is; some of HTTP/2 are the method and the host."""
+    kind = {":method": Kind.METHOD, ":authority": Kind.HOST, "host": Kind.HOST}.get(name)
+    return Attribute(kind) if kind else Attribute(Kind.HEADER, name)
 
 
 class Identity(NamedTuple):
@@ -66,12 +72,13 @@ class Identity(NamedTuple):
 
 class Caller(NamedTuple):
     """Who calls. `identity` None = plaintext, from outside the mesh. `claims` are those of a token that is valid, None =
-    without one. `address` None = not known.
+    without one. `address` None = not known. `forwarded` is the address that X-Forwarded-For ends with, if that header is sent.
     """
 
     identity: Identity | None
     claims: Mapping[str, Any] | None = None
     address: str | None = None
+    forwarded: str | None = None
 
 
 class Request(NamedTuple):
@@ -111,6 +118,7 @@ class Call(NamedTuple):
     port: int | None
     spiffe: str | None
     address: str | None
+    forwarded: str | None
     claims: Mapping[str, Any] | None
     spaced: frozenset[str]
     path: str | None
@@ -122,8 +130,10 @@ class Call(NamedTuple):
         match attribute.kind:
             case Kind.IDENTITY:
                 return (self.spiffe,) if self.spiffe else ()
-            case Kind.ADDRESS | Kind.FORWARDED:
-                return self._address(attribute)
+            case Kind.ADDRESS:
+                return self._known(self.address, attribute)
+            case Kind.FORWARDED:
+                return self._known(self.forwarded or self.address, attribute)
             case Kind.TOKEN | Kind.CLAIM:
                 return self._claim(attribute)
             case Kind.METHOD:
@@ -132,8 +142,13 @@ class Call(NamedTuple):
                 return self._known(self.path, attribute)
             case Kind.HOST:
                 return self._known(self.request.host, attribute)
+            case Kind.HEADER if attribute.name == ":path":
+                return self._known(self.request.path, attribute)
+            case Kind.HEADER if attribute.name == ":scheme":
+                return ("http",)
             case Kind.HEADER:
-                return self._header(str(attribute.name))
+                value = self.request.headers.get(str(attribute.name))
+                return () if value is None else (value,)
             case Kind.PORT:
                 return self._known(None if self.port is None else str(self.port), attribute)
         return self._known(None, attribute)
@@ -142,23 +157,6 @@ class Call(NamedTuple):
         if value is not None:
             return (value,)
         return () if self.request.whole else missing(f"{attribute} is not known")
-
-    def _address(self, attribute: Attribute) -> tuple[str, ...] | Missing:
-        forwarded = self.request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-        return self._known(forwarded if attribute.kind is Kind.FORWARDED and forwarded else self.address, attribute)
-
-    def _header(self, name: str) -> tuple[str, ...] | Missing:
-        match name:
-            case ":method":
-                return self.of(Attribute(Kind.METHOD))
-            case ":authority" | "host":
-                return self.of(Attribute(Kind.HOST))
-            case ":path":
-                return self._known(self.request.path, Attribute(Kind.PATH))
-            case ":scheme":
-                return ("http",)
-        value = self.request.headers.get(name)
-        return () if value is None else (value,)
 
     def _claim(self, attribute: Attribute) -> tuple[str, ...]:
         value: Any = self.claims

@@ -72,28 +72,60 @@ _NO_LIMIT = Reason("no ALLOW policy applies, so what no DENY policy matches is a
 _DRY = "istiod puts the rules of a CUSTOM policy in dry run where the filter enforces them as DENY"
 
 
-def stages(guard: Guard, caller: Caller, request: Request, proven: bool) -> Iterator[Stage]:
-    """What each filter says, in their order; the last one is that of the ALLOW policies. `proven`: the server knows the identity."""
-    http = guard.protocol is Listening.HTTP or (guard.protocol is Listening.AUTO and not request.tcp)
-    call = Call(
+def reads_http(guard: Guard, request: Request) -> bool:
+    """Whether the proxy reads a connection as HTTP."""
+    return guard.protocol is Listening.HTTP or (guard.protocol is Listening.AUTO and not request.tcp)
+
+
+def rules_of(guard: Guard, http: bool) -> Iterator[Rule]:
+    """The rules that may refuse a connection that is read as HTTP, or not, or let it through."""
+    dry = (policy for policy in guard.applied.dry if policy.action is Action.CUSTOM)
+    for policy in (*guard.applied.policies, *dry):
+        if policy.action is not Action.AUDIT:
+            yield from _built(policy, http)
+
+
+def seen(guard: Guard, caller: Caller, request: Request, proven: bool) -> Call:
+    """A call as the filters see it, once its token is checked. `proven`: the server knows the identity."""
+    http = reads_http(guard, request)
+    tokens = guard.applied.tokens if http and caller.claims is not None else ()
+    spaced = next(
+        (token.spaced for token in tokens if _takes(token, caller.claims or {}) is not False), frozenset[str]()
+    )
+    return Call(
         request,
         http and not request.tcp,
         guard.number,
         spiffe(caller.identity, guard.domain) if caller.identity and proven else None,
         caller.address,
-        None,
-        frozenset(),
+        request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or caller.forwarded,
+        caller.claims if tokens else None,
+        spaced,
         None if request.path is None else normalized(request.path, guard.normalization),
     )
-    filters = _Filters(guard.applied, guard.authorizers, http)
-    yield from filters.custom(call)
-    if http and caller.claims is not None and guard.applied.tokens:
-        tokens = [(token, _takes(token, caller.claims)) for token in guard.applied.tokens]
-        yield _checked(tokens, caller.claims)
-        spaced = next((token.spaced for token, answer in tokens if answer is not False), frozenset[str]())
-        call = call._replace(claims=caller.claims, spaced=spaced)
+
+
+def checked(guard: Guard, caller: Caller, request: Request) -> Stage:
+    """What the check of tokens says: one of an issuer or for an audience that nobody knows is refused, none at all is not."""
+    if caller.claims is None or not guard.applied.tokens or not reads_http(guard, request):
+        return Stage(Layer.JWT, False)
+    return _checked([(token, _takes(token, caller.claims)) for token in guard.applied.tokens], caller.claims)
+
+
+def stages(guard: Guard, caller: Caller, request: Request, proven: bool) -> Iterator[Stage]:
+    """What each filter says, in their order; the last one is that of the ALLOW policies."""
+    call = seen(guard, caller, request, proven)
+    filters = _Filters(guard.applied, guard.authorizers, reads_http(guard, request))
+    yield from filters.custom(call._replace(claims=None))
+    yield checked(guard, caller, request)
     yield filters.deny(call)
     yield filters.allow(call)
+
+
+def _built(policy: Policy, http: bool) -> Iterator[Rule]:
+    """The rules of a policy as a filter has them."""
+    built = (rule.in_filter(http=http, narrow=policy.action is Action.ALLOW) for rule in policy.rules)
+    return (rule for rule in built if rule)
 
 
 class _Filters:
@@ -139,10 +171,8 @@ class _Filters:
 
     def _matches(self, policy: Policy, call: Call, also: Truth = True, why: Reason | None = None) -> Iterator[_Match]:
         """The rules of a policy with whether they match a call, where something else is true also."""
-        for rule in policy.rules:
-            built = rule.in_filter(http=self._http, narrow=policy.action is Action.ALLOW)
-            if built:
-                yield _Match(rule, all_of((built.of(call), _in_force(policy), also)), why)
+        for rule in _built(policy, self._http):
+            yield _Match(rule, all_of((rule.of(call), _in_force(policy), also)), why)
 
     def _answer(self, policy: Policy, request: Request) -> tuple[Truth, Reason]:
         """Whether what a CUSTOM policy matches is refused."""

@@ -18,19 +18,54 @@ _PCHAR = r"a-zA-Z0-9\-._~%!$&'()+,;:@=*"
 
 
 class Wild(Enum):
-    """A stretch of a pattern that several texts fit; the value is its regular expression."""
+    """A stretch of a pattern: which characters it may have, and whether it may be empty."""
 
-    ANY = ".*"
-    SOME = ".+"
-    LABEL = "[^/]*"
-    SEGMENT = f"[{_PCHAR}]+"
-    REST = f"[/{_PCHAR}]*"
+    ANY = (".", "*")
+    SOME = (".", "+")
+    LABEL = ("[^/]", "*")
+    NAME = ("[^/]", "+")
+    PART = (f"[{_PCHAR}]", "*")
+    SEGMENT = (f"[{_PCHAR}]", "+")
+    REST = (f"[/{_PCHAR}]", "*")
+
+    @property
+    def regex(self) -> str:
+        return "".join(self.value)
+
+    @property
+    def may_be_empty(self) -> bool:
+        return self.value[1] == "*"
+
+    @property
+    def more(self) -> Wild:
+        """What may follow once it has something: any number of the same characters."""
+        return Wild((self.value[0], "*"))
+
+    def takes(self, text: str) -> int:
+        """How many characters at the start of a text it may hold."""
+        found = _stretch(self.value[0]).match(text)
+        return found.end() if found else 0
+
+    def is_within(self, other: Wild) -> bool:
+        """Whether the other one may have all of its characters."""
+        return _WIDTH[self.value[0]] <= _WIDTH[other.value[0]]
+
+
+_WIDTH = {f"[{_PCHAR}]": 0, f"[/{_PCHAR}]": 1, "[^/]": 1, ".": 2}
+
+
+@cache
+def _stretch(characters: str) -> re.Pattern[str]:
+    return re.compile(f"{characters}*", re.DOTALL)
+
+
+Parts = tuple[str | Wild, ...]
 
 
 class Pattern(NamedTuple):
     """Text and wildcards, one after the other; the whole value must fit."""
 
-    parts: tuple[str | Wild, ...]
+    parts: Parts
     any_case: bool = False
 
     def matches(self, value: str) -> bool:
@@ -47,7 +82,7 @@ class Pattern(NamedTuple):
 
 @cache
 def _compiled(pattern: Pattern) -> re.Pattern[str]:
-    text = "".join(part.value if isinstance(part, Wild) else re.escape(part) for part in pattern.parts)
+    text = "".join(part.regex if isinstance(part, Wild) else re.escape(part) for part in pattern.parts)
     return re.compile(text, re.DOTALL | (re.IGNORECASE if pattern.any_case else 0))
 
 

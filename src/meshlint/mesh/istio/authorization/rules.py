@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ....resource.resource import Resource, each, get
 from ....source.document import Location, Path, Placeholder
 from . import matching
-from .calls import Attribute, Call, Kind
+from .calls import Attribute, Call, Kind, of_header
 from .matching import Block, Pattern
 from .trust_domains import TrustDomains
 from .truth import Missing, Truth, all_of, any_of, missing, negated
@@ -290,10 +290,10 @@ def _keyed(key: str) -> tuple[Kind, Reading] | None:
 
 
 def _header(name: str) -> tuple[Kind, Reading]:
-    called = _in_brackets(name)
-    if called is None:
+    if not (name.startswith("[") and name.endswith("]")):
         return Kind.HEADER, _unreadable
-    return Kind.HEADER, _matching(Kind.HEADER, matching.header, called.lower())
+    attribute = of_header(name[1:-1].lower())
+    return attribute.kind, _matching(attribute.kind, matching.header, attribute.name)
 
 
 def _claim(name: str) -> tuple[Kind, Reading]:
@@ -307,7 +307,3 @@ def _claim(name: str) -> tuple[Kind, Reading]:
 
 def _metadata(name: str) -> tuple[Kind, Reading]:
     return Kind.METADATA, _matching(Kind.METADATA, matching.text, name)
-
-
-def _in_brackets(name: str) -> str | None:
-    return name[1:-1] if name.startswith("[") and name.endswith("]") else None

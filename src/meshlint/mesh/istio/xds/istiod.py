@@ -53,6 +53,7 @@ class Istiod:
         self._visibility = visibility
         self._rules = rules
         self._destination_rules = destination_rules
+        self._inbound: dict[str, Mapping[int | None, InboundPort]] = {}
 
     @cached_property
     def proxies(self) -> Sequence[Proxy]:
@@ -109,7 +110,11 @@ class Istiod:
 
     def inbound(self, proxy: Proxy) -> Mapping[int | None, InboundPort]:
         """The ports of a sidecar that something names; None stands for every other one."""
-        return inbound_ports(proxy, self.scope(proxy), self.registry, self.peer_authentications, self.meshconfig)
+        if proxy.key not in self._inbound:
+            self._inbound[proxy.key] = inbound_ports(
+                proxy, self.scope(proxy), self.registry, self.peer_authentications, self.meshconfig
+            )
+        return self._inbound[proxy.key]
 
     def guard(self, proxy: Proxy, number: int) -> Guard:
         """What decides about the calls of a port of a workload; nothing does where no sidecar stands before it."""

@@ -1,0 +1,239 @@
+"""What calls to a port may differ in, as far as its rules tell one from another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from .calls import Attribute, Call, Caller, Identity, Kind, Request
+from .filters import Guard, checked, reads_http, seen
+from .matching import SPIFFE, Block, Pattern
+from .rules import Condition, Rule, Test, Value
+from .samples import ANYTHING, SOMETHING, Named, addresses, identities, meet, texts
+
+OF_REQUESTS = (Kind.METHOD, Kind.PATH, Kind.HOST, Kind.HEADER)
+_FOREIGN = identities(None)
+
+
+class Choice(NamedTuple):
+    """Values that no condition tells apart: the fields of a call that have one of them, and the words for all."""
+
+    fields: Mapping[str, Any]
+    labels: tuple[str, ...]
+
+
+Dimensions = dict[str, list[Choice]]
+"""The things that calls differ in, by what they are called."""
+
+Sampled = Iterable[tuple[Mapping[str, Any], str]]
+"""Fields of a call, and the words for them."""
+
+
+def told_apart(samples: Sampled, signature: Callable[[Mapping[str, Any]], Hashable]) -> list[Choice]:
+    """Those with different signatures, each with the words of all that share it."""
+    found: dict[Hashable, Choice] = {}
+    for fields, label in samples:
+        key = signature(fields)
+        known = found.get(key)
+        if known is None:
+            found[key] = Choice(fields, (label,))
+        elif label not in known.labels:
+            found[key] = Choice(known.fields, (*known.labels, label))
+    return list(found.values())
+
+
+class Callers:
+    """The callers that rules tell apart: by identity, address, and token where tokens are checked."""
+
+    def __init__(self, guard: Guard, request: Request, rules: Sequence[Rule], proven: bool) -> None:
+        self._guard = guard
+        self._request = request
+        self._proven = proven
+        self._conditions = [c for rule in rules for c in rule.conditions if c.kind not in OF_REQUESTS]
+
+    def dimensions(self) -> Dimensions:
+        found: Dimensions = {"caller": self._told_apart(self._identities())}
+        for field, kind in (("address", Kind.ADDRESS), ("forwarded", Kind.FORWARDED)):
+            blocks = [
+                (test.wanted, value.text) for _, value, test in self._tests(kind) if isinstance(test.wanted, Block)
+            ]
+            if blocks:
+                samples = addresses(blocks, "any other address")
+                found[field] = self._told_apart(({field: value}, label) for value, label in samples)
+        if self._guard.applied.tokens and reads_http(self._guard, self._request):
+            found["token"] = self._told_apart(self._tokens())
+        return found
+
+    def _told_apart(self, samples: Sampled) -> list[Choice]:
+        def signature(fields: Mapping[str, Any]) -> Hashable:
+            caller = Caller(**{"identity": None, **fields})
+            call = seen(self._guard, caller, self._request, self._proven)
+            refused = checked(self._guard, caller, self._request).refuses
+            return (caller.identity is None, refused, *(condition.of(call) for condition in self._conditions))
+
+        return told_apart(samples, signature)
+
+    def _tests(self, *kinds: Kind) -> Iterator[tuple[Condition, Value, Test]]:
+        for condition in self._conditions:
+            for value in (*condition.values, *condition.excluded):
+                yield from ((condition, value, test) for test in value.tests or () if test.attribute.kind in kinds)
+
+    def _identities(self) -> Sampled:
+        domain = self._guard.domain
+        named = [
+            Named(test.wanted, _called(condition, value))
+            for condition, value, test in self._tests(Kind.IDENTITY)
+            if isinstance(test.wanted, Pattern)
+        ]
+        own = identities(domain)
+        foreign = [one for one in named if not meet(one.pattern, own)]
+        yield {"identity": None}, "plaintext"
+        for value, label in (*texts(named, own, _OTHER), *(s for s in texts(foreign, _FOREIGN, "") if s.label)):
+            identity = _identity(value, domain)
+            yield {"identity": identity}, str(identity) if label == value.removeprefix(SPIFFE) else label
+
+    def _tokens(self) -> Sampled:
+        """No token, and tokens that differ in claims that are asked for. Their issuers are known ones, or named by a rule."""
+        yield {"claims": None}, "without a token"
+        names = {_claim(test): None for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)}
+        names.pop(("iss",), None)
+        claims = [self._issuers(), *(self._values(name) for name in names)]
+        for chosen in product(*claims):
+            given: dict[str, Any] = {}
+            for name, value in (pair for pair, _ in chosen):
+                _put(given, name, value)
+            yield {"claims": given}, "token with " + ", ".join(label for _, label in chosen if label)
+
+    def _issuers(self) -> list[tuple[tuple[tuple[str, ...], Any], str]]:
+        known = [token.issuer for token in self._guard.applied.tokens if isinstance(token.issuer, str) and token.issuer]
+        named = self._named(("iss",))
+        found = [(issuer, f"iss {issuer}") for issuer in dict.fromkeys(known)]
+        found += [
+            (value, f"iss {label}") for value, label in texts(named, SOMETHING, "any other") if value not in known
+        ]
+        return [((("iss",), value), label) for value, label in found]
+
+    def _values(self, name: tuple[str, ...]) -> list[tuple[tuple[tuple[str, ...], Any], str]]:
+        """The values of a claim that tests tell apart; none at all is one of them."""
+        called, tests = ".".join(name), [t for _, _, t in self._tests(Kind.TOKEN, Kind.CLAIM) if _claim(t) == name]
+        samples: list[tuple[Any, str]] = [(None, f"no {called}")]
+        samples += [(value, f"{called} {label}") for value, label in texts(self._named(name), ANYTHING, "any other")]
+        found: dict[Hashable, tuple[tuple[tuple[str, ...], Any], str]] = {}
+        for value, label in samples:
+            fits = tuple(
+                value is not None and test.wanted.matches(value) for test in tests if isinstance(test.wanted, Pattern)
+            )
+            found.setdefault(fits, ((name, value), label))
+        return list(found.values())
+
+    def _named(self, name: tuple[str, ...]) -> list[Named]:
+        return [
+            Named(test.wanted, _text(test.wanted))
+            for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)
+            if _claim(test) == name and isinstance(test.wanted, Pattern)
+        ]
+
+
+_OTHER = "any other identity"
+
+
+def requests(
+    rules: Sequence[Rule], request: Request, within: Pattern, call_of: Callable[[Request], Call]
+) -> Dimensions:
+    """The requests that rules tell apart, of those that fit what is known of one."""
+    found: Dimensions = {}
+    for attribute, conditions in by_attribute(rules).items():
+
+        def signature(fields: Mapping[str, Any], asked: Sequence[Condition] = conditions) -> Hashable:
+            call = call_of(changed(request, fields))
+            return tuple(condition.of(call) for condition in asked)
+
+        found[_word(attribute)] = told_apart(_of_attribute(attribute, conditions, request, within), signature)
+    return found
+
+
+def by_attribute(rules: Sequence[Rule]) -> dict[Attribute, list[Condition]]:
+    """The conditions of rules about requests, by what they are about; the raw path is the path."""
+    found: dict[Attribute, list[Condition]] = {}
+    for condition in (condition for rule in rules for condition in rule.conditions if condition.kind in OF_REQUESTS):
+        found.setdefault(_attribute(condition), []).append(condition)
+    return found
+
+
+def changed(request: Request, fields: Mapping[str, Any]) -> Request:
+    """A request with some fields, and with its headers and those given."""
+    headers = {k: v for k, v in {**request.headers, **fields.get("headers", {})}.items() if v is not None}
+    return request._replace(**{**fields, "headers": headers})
+
+
+def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request: Request, within: Pattern) -> Sampled:
+    named = [
+        Named(test.wanted, value.text)
+        for condition in conditions
+        for value in (*condition.values, *condition.excluded)
+        for test in value.tests or ()
+        if isinstance(test.wanted, Pattern)
+    ]
+    if attribute.kind is Kind.HEADER:
+        name = str(attribute.name)
+        if name in request.headers:
+            yield {}, request.headers[name]
+            return
+        yield {"headers": {name: None}}, "absent"
+        yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, "any other"))
+        return
+    field = attribute.kind.name.lower()
+    given = getattr(request, field)
+    if given is not None:
+        yield {}, given
+        return
+    where = within if attribute.kind is Kind.PATH else SOMETHING
+    yield from (({field: value}, label) for value, label in texts(named, where, "any other"))
+
+
+def _attribute(condition: Condition) -> Attribute:
+    tests = [test for value in (*condition.values, *condition.excluded) for test in value.tests or ()]
+    attribute = tests[0].attribute if tests else Attribute(condition.kind)
+    return Attribute(Kind.PATH) if attribute == Attribute(Kind.HEADER, ":path") else attribute
+
+
+def _word(attribute: Attribute) -> str:
+    return f"header {attribute.name}" if attribute.kind is Kind.HEADER else attribute.kind.name.lower()
+
+
+def _claim(test: Test) -> tuple[str, ...]:
+    return tuple(test.attribute.name)
+
+
+def _put(claims: dict[str, Any], name: tuple[str, ...], value: Any) -> None:
+    """Sets a claim, or one inside of another; None = leaves it out."""
+    *outer, last = name
+    for step in outer:
+        inner = claims.setdefault(step, {})
+        if not isinstance(inner, dict):
+            return
+        claims = inner
+    if value is not None:
+        claims.setdefault(last, value)
+
+
+def _identity(spiffe: str, own: str) -> Identity:
+    domain, _, namespace, _, account = spiffe.removeprefix(SPIFFE).split("/")
+    return Identity(namespace, account, None if domain == own else domain)
+
+
+def _called(condition: Condition, value: Value) -> str:
+    """The callers that a value of a policy means, in words."""
+    match condition.field.removeprefix("source.").rstrip("s"):
+        case "namespace":
+            return f"namespace {value.text}"
+        case "trustDomain":
+            return f"trust domain {value.text}"
+        case "serviceAccount" if "/" not in value.text:
+            return f"{value.location.document.data['metadata'].get('namespace')}/{value.text}"
+    return value.text
+
+
+def _text(pattern: Pattern) -> str:
+    return "".join(part if isinstance(part, str) else "*" for part in pattern.parts)

@@ -1,0 +1,197 @@
+"""Who may call a port, and what: every kind of call, with what becomes of it.
+
+Calls that no condition tells apart are one class, decided by one of its members (`samples`). The rules are asked about callers
+first; callers that are the same to all of them share what is found about requests, which only the rules that take these callers
+tell apart. So the cost follows the rules of a port, not the workloads of the mesh.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from itertools import product
+from typing import Any, NamedTuple
+
+from ...subjects import MtlsMode
+from ..xds.protocols import Listening
+from .calls import Call, Caller, Request
+from .decide import Outcome, decide
+from .dimensions import OF_REQUESTS, Callers, Choice, Dimensions, by_attribute, changed, requests
+from .filters import Guard, checked, reads_http, rules_of, seen
+from .matching import Pattern
+from .rules import Rule
+from .samples import PATHS
+from .truth import Truth, all_of, any_of
+
+_Combination = tuple[int, ...]
+"""A choice of each dimension, by position."""
+
+_Box = tuple[frozenset[int], ...]
+"""Some choices of each."""
+
+
+class Extent(NamedTuple):
+    """Some callers, or some requests: per thing that matters the values it may have, in words. What is left out may be anything."""
+
+    parts: tuple[tuple[str, tuple[str, ...]], ...]
+
+
+class Answer(NamedTuple):
+    """What becomes of some requests of some callers; `caller` and `request` are an example. `tcp`: of bytes that are no HTTP."""
+
+    callers: tuple[Extent, ...]
+    requests: tuple[Extent, ...]
+    tcp: bool
+    caller: Caller
+    request: Request
+    outcome: Outcome
+
+
+class Survey:
+    """What becomes of the calls to a port.
+
+    `callers`, by their names; None = whoever there may be. What `request` says is fixed; what it leaves open (a method, path or
+    host that is None, headers that it does not have) may be anything, and where it is None, bytes that are no HTTP are asked
+    about as well. `within` limits the paths.
+    """
+
+    def __init__(
+        self,
+        guard: Guard,
+        callers: Mapping[str, Caller] | None = None,
+        request: Request | None = None,
+        within: Pattern = PATHS,
+    ) -> None:
+        asked = request or Request()
+        both = guard.protocol is Listening.AUTO and request is None
+        forms = (False, True) if both else (asked.tcp or guard.protocol is Listening.TCP,)
+        self._forms = {tcp: _Form(guard, asked._replace(tcp=tcp), callers, within) for tcp in forms}
+
+    @property
+    def answers(self) -> Iterator[Answer]:
+        return (answer for form in self._forms.values() for answer in form.answers())
+
+    def of(self, caller: Caller, request: Request) -> Outcome:
+        """What becomes of the class that a call belongs to. Raises KeyError where it belongs to none of them."""
+        return self._forms[request.tcp].of(caller, request)
+
+
+class _Form:
+    """The calls to a port that are HTTP, or those that are not."""
+
+    def __init__(self, guard: Guard, request: Request, callers: Mapping[str, Caller] | None, within: Pattern) -> None:
+        self._guard = guard
+        self._request = request
+        self._proven = any(mode.value is not MtlsMode.DISABLE for mode in guard.mtls.outcomes)
+        self._rules = tuple(rules_of(guard, reads_http(guard, request)))
+        anybody = Callers(guard, request, self._rules, self._proven)
+        self._callers = anybody.dimensions() if callers is None else _stated(callers)
+        self._members: dict[Hashable, list[_Combination]] = {}
+        self._groups: dict[Hashable, _Group] = {}
+        for combination, chosen in _combined(self._callers):
+            caller = Caller(**{field: value for fields in chosen for field, value in fields.items()})
+            signature = self._signature(caller)
+            self._members.setdefault(signature, []).append(combination)
+            if signature not in self._groups:
+                live = [rule for rule, asked in zip(self._rules, signature[2:], strict=True) if asked is not False]
+                self._groups[signature] = _Group(guard, caller, request, live, self._proven, within)
+
+    def answers(self) -> Iterator[Answer]:
+        for signature, group in self._groups.items():
+            callers = tuple(_extents(self._callers, self._members[signature]))
+            for found, request, outcome in group.answers():
+                yield Answer(callers, found, self._request.tcp, group.caller, request, outcome)
+
+    def of(self, caller: Caller, request: Request) -> Outcome:
+        return self._groups[self._signature(caller)].of(request)
+
+    def _signature(self, caller: Caller) -> tuple[Any, ...]:
+        """All that the filters can tell of a caller: whether it has an identity, whether its token is refused, and what each
+        rule makes of it."""
+        call = seen(self._guard, caller, self._request, self._proven)
+        refused = checked(self._guard, caller, self._request).refuses
+        return (caller.identity is None, refused, *(_takes_caller(rule, call) for rule in self._rules))
+
+
+class _Group:
+    """The requests of callers that all rules treat alike. `live` are the rules that take such callers, or may."""
+
+    def __init__(
+        self, guard: Guard, caller: Caller, request: Request, live: Sequence[Rule], proven: bool, within: Pattern
+    ) -> None:
+        self.caller = caller
+        self._guard = guard
+        self._proven = proven
+        self._conditions = by_attribute(live).values()
+        self._dimensions = requests(live, request, within, self._call)
+        self._outcomes: dict[Hashable, Outcome] = {}
+        self._members: dict[Hashable, list[tuple[_Combination, Request]]] = {}
+        for combination, chosen in _combined(self._dimensions):
+            asked = request
+            for fields in chosen:
+                asked = changed(asked, fields)
+            outcome = decide(guard, caller, asked)
+            self._outcomes[self._signature(asked)] = outcome
+            self._members.setdefault(_decided(outcome), []).append((combination, asked))
+
+    def answers(self) -> Iterator[tuple[tuple[Extent, ...], Request, Outcome]]:
+        """The requests that share an outcome, an example of them, and the outcome."""
+        for members in self._members.values():
+            example = members[0][1]
+            extents = _extents(self._dimensions, [combination for combination, _ in members])
+            yield tuple(extents), example, self.of(example)
+
+    def of(self, request: Request) -> Outcome:
+        return self._outcomes[self._signature(request)]
+
+    def _call(self, request: Request) -> Call:
+        return seen(self._guard, self.caller, request, self._proven)
+
+    def _signature(self, request: Request) -> Hashable:
+        call = self._call(request)
+        return tuple(condition.of(call) for conditions in self._conditions for condition in conditions)
+
+
+def _takes_caller(rule: Rule, call: Call) -> Truth:
+    """What a rule makes of a caller, whatever is asked for."""
+    sources = [all_of(condition.of(call) for condition in source) for source in rule.sources]
+    when = (condition.of(call) for condition in rule.when if condition.kind not in OF_REQUESTS)
+    return all_of((any_of(sources) if sources else True, *when))
+
+
+def _stated(callers: Mapping[str, Caller]) -> Dimensions:
+    return {"caller": [Choice(caller._asdict(), (name,)) for name, caller in callers.items()]}
+
+
+def _combined(dimensions: Dimensions) -> Iterator[tuple[_Combination, list[Mapping[str, Any]]]]:
+    """Every combination of choices, with what they make of a call."""
+    for chosen in product(*(enumerate(choices) for choices in dimensions.values())):
+        yield tuple(index for index, _ in chosen), [choice.fields for _, choice in chosen]
+
+
+def _decided(outcome: Outcome) -> Hashable:
+    """What makes two outcomes the same answer."""
+    return tuple((e.value.verdict, e.value.layer, tuple(map(str, e.value.rules))) for e in outcome.outcomes)
+
+
+def _extents(dimensions: Dimensions, combinations: Iterable[_Combination]) -> Iterator[Extent]:
+    """Combinations in few words: those that differ in one thing alone are put together, and a thing that may have every value
+    is left out."""
+    boxes: set[_Box] = {tuple(frozenset([index]) for index in combination) for combination in combinations}
+    for position in range(len(dimensions)):
+        merged: dict[tuple[_Box, _Box], frozenset[int]] = {}
+        for box in sorted(boxes, key=_order):
+            rest = (box[:position], box[position + 1 :])
+            merged[rest] = merged.get(rest, frozenset()) | box[position]
+        boxes = {(*before, found, *after) for (before, after), found in merged.items()}
+    for box in sorted(boxes, key=_order):
+        yield Extent(tuple(_parts(dimensions, box)))
+
+
+def _parts(dimensions: Dimensions, box: _Box) -> Iterator[tuple[str, tuple[str, ...]]]:
+    for (name, choices), chosen in zip(dimensions.items(), box, strict=True):
+        if len(chosen) < len(choices):
+            yield name, tuple(label for index in sorted(chosen) for label in choices[index].labels)
+
+
+def _order(box: _Box) -> list[list[int]]:
+    return [sorted(chosen) for chosen in box]
