@@ -13,6 +13,7 @@ import click
 from .. import config as configuration
 from .. import pipeline
 from ..config import Config, ConfigError
+from ..mesh.effective import Reason
 from ..report.printable import printable
 from ..rule import catalog
 from ..source.document import SourceFile
@@ -63,6 +64,26 @@ def load_config(paths: Sequence[str], config_file: str | None, world: str | None
 
 def read(paths: Sequence[str], config: Config, namespace: str | None) -> pipeline.Input:
     return pipeline.read(paths, config, namespace=namespace, stdin=_stdin, progress=_progress)
+
+
+def tell_failures(given: pipeline.Input) -> None:
+    """Says what could not be read."""
+    for failure in given.failures:
+        line = f":{failure.line}" if failure.line else ""
+        click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
+
+
+def words(reason: Reason) -> str:
+    """A reason with its place."""
+    where = f"  {reason.location.file}:{reason.location.span.start_line}" if reason.location else ""
+    return f"{reason.text}{where}"
+
+
+def plain(reason: Reason) -> dict[str, Any]:
+    """A reason for JSON."""
+    where = reason.location
+    place = {"file": where.file, "line": where.span.start_line, "path": where.pointer} if where else None
+    return {"text": reason.text, "basis": reason.basis.value, "location": place}
 
 
 def wants_color(choice: str, out: TextIO) -> bool:

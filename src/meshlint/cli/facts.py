@@ -10,7 +10,6 @@ import click
 
 from ..mesh.facts.facts import facts
 from ..mesh.facts.values import unknown
-from ..report.printable import printable
 from . import common
 
 
@@ -38,9 +37,7 @@ def command(
     for mesh in [(path,) for path in paths] if each else [paths]:
         with common.usage_errors():
             given = common.read(mesh, common.load_config(mesh, config_file, world), namespace)
-        for failure in given.failures:
-            line = f":{failure.line}" if failure.line else ""
-            click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
+        common.tell_failures(given)
         failed |= bool(given.failures)
         name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")

@@ -14,6 +14,7 @@ from .. import __version__
 _COMMANDS = {
     "check": "Lint manifests.",
     "show": "Print the effective policy with its reasons.",
+    "can": "Say whether the mesh lets a call through.",
     "facts": "Print the whole effective policy as JSON.",
     "rules": "List the rules.",
     "explain": "Explain a rule.",
@@ -47,6 +48,7 @@ def cli() -> None:
     \b
     meshlint check k8s/            findings on stdout, the rest on stderr
     meshlint show ports k8s/       the effective mTLS mode of every port, and why
+    meshlint can k8s/ --from shop/web --to shop/llm:8000 --path /v1/chat/completions
     meshlint explain RULE          what a rule means and how to mend it
 
     Shell completion: eval "$(_MESHLINT_COMPLETE=bash_source meshlint)" (zsh_source, fish_source).

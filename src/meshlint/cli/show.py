@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import click
 
-from ..mesh.effective import Effective, Reason
+from ..mesh.effective import Effective
+from ..mesh.istio.authorization.calls import Caller
+from ..mesh.istio.authorization.decide import Verdict, verdict
+from ..mesh.istio.authorization.survey import Answer, Survey
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Retries, Route
 from ..report.printable import printable
 from ..resource.match import duration_text
-from . import common
+from . import calls, common
 
 COLUMNS = {
     "ports": ("mtls", "proxy"),
     "routes": ("timeout", "attempts", "retryOn", "perTryTimeout", "generation", "protocol"),
     "hosts": ("virtualService", "destinationRule"),
     "egress": ("posture", "networkPolicy"),
+    "access": ("callers", "requests", "verdict"),
 }
 
 WIDEST = 60
@@ -27,16 +32,19 @@ WIDEST = 60
 
 
 class Row(NamedTuple):
-    """One line of a table: what it is about, its values by column, each with its reasons."""
+    """One line of a table: what it is about, its values by column, each with its reasons. `words` are columns of the table alone."""
 
     subject: str
     values: dict[str, Effective[Any]]
     facts: dict[str, Any]
+    words: Mapping[str, str] = MappingProxyType({})
 
 
 @click.command("show")
-@click.argument("what", type=click.Choice(["ports", "routes", "hosts", "egress"]))
+@click.argument("what", type=click.Choice(list(COLUMNS)))
 @common.input_options
+@click.option("--to", "target", metavar="NS/WORKLOAD[:PORT]", help="access: of this workload only.")
+@click.option("--from", "caller", metavar="NS/ACCOUNT", help="access: by this service account only.")
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(
     what: str,
@@ -44,6 +52,8 @@ def command(
     namespace: str | None,
     config_file: str | None,
     world: str | None,
+    target: str | None,
+    caller: str | None,
     format_: str,
 ) -> None:
     """Print the effective policy of PATH..., with its reasons.
@@ -53,17 +63,24 @@ def command(
     routes   timeout and retries of every http route, and whether it generates
     hosts    which VirtualService and which DestinationRules a host's clients get
     egress   what may leave the mesh, by namespace
+    access   who may call each inbound port, and what
     """
+    if what != "access" and (target or caller):
+        common.fail(f"--to and --from are for access, not {what}", 2)
     paths = paths or (".",)
     with common.usage_errors():
         given = common.read(paths, common.load_config(paths, config_file, world), namespace)
-    for failure in given.failures:
-        line = f":{failure.line}" if failure.line else ""
-        click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
-    rows: Callable[[Mesh], Iterator[Row]] = {"ports": _ports, "routes": _routes, "hosts": _hosts, "egress": _egress}[
-        what
-    ]
-    variants = [(label, list(rows(mesh))) for label, mesh in zip(given.variants, given.meshes, strict=True)]
+    common.tell_failures(given)
+    rows: dict[str, Callable[[Mesh], Iterator[Row]]] = {
+        "ports": _ports,
+        "routes": _routes,
+        "hosts": _hosts,
+        "egress": _egress,
+        "access": lambda mesh: _access(mesh, target, caller),
+    }
+    variants = [(label, list(rows[what](mesh))) for label, mesh in zip(given.variants, given.meshes, strict=True)]
+    if target and not any(found for _, found in variants):
+        common.fail(calls.unknown(given.meshes, target), 2)
     if format_ == "json":
         _write_json(what, variants)
     else:
@@ -160,6 +177,26 @@ def _egress_facts(egress: Egress) -> dict[str, Any]:
     }
 
 
+def _access(mesh: Mesh, target: str | None, caller: str | None) -> Iterator[Row]:
+    """Per port one row for each kind of call, those that are let through first; ports of a workload that are alike together."""
+    who = {caller: Caller(calls.identity(caller))} if caller else None
+    alike: dict[Any, tuple[list[Port], list[Answer]]] = {}
+    for port in calls.ports(mesh, target) if target else mesh.ports:
+        guard = mesh.guard(port)
+        survey = Survey(guard, who) if who else mesh.authorization.survey(guard)
+        answers = sorted(survey.summary, key=lambda answer: _LAST[verdict(answer.outcome)])
+        key = repr([(calls.callers(a), calls.requests(a), a.tcp, a.outcome.because) for a in answers])
+        alike.setdefault((str(port.workload), key), ([], answers))[0].append(port)
+    for ports, answers in alike.values():
+        subject = ",".join([str(ports[0]), *(str(port).rpartition(":")[2] for port in ports[1:])])
+        for answer in answers:
+            words = {"callers": calls.callers(answer), "requests": calls.requests(answer)}
+            yield Row(subject, {"verdict": calls.verdict_of(answer.outcome)}, calls.facts(ports, answer), words)
+
+
+_LAST = {Verdict.ALLOW: 0, Verdict.UNKNOWN: 1, Verdict.DENY: 2}
+
+
 def _text(value: Any, column: str) -> str:
     """A value as people read it; durations are in milliseconds in the model."""
     if column in ("timeout", "perTryTimeout") and isinstance(value, int):
@@ -185,13 +222,16 @@ def _write_table(what: str, variants: list[tuple[str, list[Row]]]) -> None:
             click.echo(printable(_aligned(line, widths)))
             if clients := row.facts.get("clients"):
                 click.echo(printable(f"    for clients in {', '.join(clients)}"))
+            for column, text in row.words.items():
+                if len(text) > WIDEST:
+                    click.echo(printable(f"    {column}: {text}"))
             for column, value in row.values.items():
                 for reason in value.because:
-                    click.echo(printable(f"    {column}: {_reason(reason)}"))
+                    click.echo(printable(f"    {column}: {common.words(reason)}"))
 
 
 def _cell(row: Row, column: str) -> str:
-    text = _outcomes(row.values[column], column) if column in row.values else "-"
+    text = row.words.get(column) or (_outcomes(row.values[column], column) if column in row.values else "-")
     return text if len(text) <= WIDEST else text[: WIDEST - 1] + "…"
 
 
@@ -203,11 +243,6 @@ def _outcomes(value: Effective[Any], column: str) -> str:
     if not value.candidates:
         return _text(value.value, column)
     return " | ".join(_text(candidate.value, column) for candidate in value.candidates)
-
-
-def _reason(reason: Reason) -> str:
-    where = f"  {reason.location.file}:{reason.location.span.start_line}" if reason.location else ""
-    return f"{reason.text}{where}"
 
 
 def _write_json(what: str, variants: list[tuple[str, list[Row]]]) -> None:
@@ -222,7 +257,10 @@ def _plain(row: Row) -> dict[str, Any]:
 
 
 def _effective(value: Effective[Any]) -> dict[str, Any]:
-    content: dict[str, Any] = {"value": _value(value.value), "because": [_plain_reason(r) for r in value.because]}
+    content: dict[str, Any] = {
+        "value": _value(value.value),
+        "because": [common.plain(reason) for reason in value.because],
+    }
     if value.candidates:
         content["candidates"] = [_value(candidate.value) for candidate in value.candidates]
     return content
@@ -232,9 +270,3 @@ def _value(value: Any) -> Any:
     if isinstance(value, tuple):
         return list(value)
     return getattr(value, "value", value)
-
-
-def _plain_reason(reason: Reason) -> dict[str, Any]:
-    where = reason.location
-    place = {"file": where.file, "line": where.span.start_line, "path": where.pointer} if where else None
-    return {"text": reason.text, "basis": reason.basis.value, "location": place}

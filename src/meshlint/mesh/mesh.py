@@ -151,9 +151,14 @@ class Mesh:
     @cached_property
     def ports(self) -> Sequence[Port]:
         """The inbound ports of every workload but gateways, which no PeerAuthentication concerns."""
+        workloads = (w for w in self.workloads.all if w.data_plane.value is not DataPlane.GATEWAY)
+        return [port for workload in workloads for port in self.all_ports.of(workload)]
+
+    @cached_property
+    def all_ports(self) -> Ports:
+        """Finds the ports of any workload, those of gateways and those that nothing names among them."""
         polls = Polls(self.inventory, self.meshconfig)
-        found = Ports(self.inventory, self.peer_authentications, self._visibility, polls, self.routes, self.domain)
-        return [port for w in self.workloads.all if w.data_plane.value is not DataPlane.GATEWAY for port in found.of(w)]
+        return Ports(self.inventory, self.peer_authentications, self._visibility, polls, self.routes, self.domain)
 
     def ports_of(self, workload: Workload) -> Sequence[Port]:
         """The inbound ports of one workload of this mesh."""

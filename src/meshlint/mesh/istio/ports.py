@@ -91,6 +91,11 @@ class Ports:
             numbers = [None]
         return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers]
 
+    def at(self, workload: Workload, number: int) -> Port:
+        """The port of a number, also one that nothing names."""
+        named = (port for port in self.of(workload) if port.number == number)
+        return next(named, self._port(workload, number, {}, ()))
+
     def _led_elsewhere(self, policy: Resource) -> set[int]:
         """The ports of Services that lead to other numbers of workloads which a PeerAuthentication selects."""
         if id(policy) not in self._elsewhere:

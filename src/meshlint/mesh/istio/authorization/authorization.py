@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 from ....resource.inventory import Inventory
 from ...effective import Effective
@@ -10,10 +10,13 @@ from ...subjects import DataPlane, MtlsMode, Port
 from ..meshconfig import MeshConfig
 from ..xds.protocols import Listening, listening
 from .authorizers import Authorizers
-from .calls import Normalization
+from .calls import Kind, Normalization
 from .filters import Guard
 from .policies import Applied, Policies
+from .survey import Survey
 from .trust_domains import trust_domains
+
+_PROXIED = (DataPlane.SIDECAR, DataPlane.GATEWAY)
 
 
 class Authorization:
@@ -23,6 +26,7 @@ class Authorization:
         self._policies = Policies(inventory, meshconfig)
         self._authorizers = Authorizers(inventory, meshconfig, domain, closed)
         self._domain = trust_domains(meshconfig).own
+        self._surveys: dict[Hashable, Survey] = {}
         mode = meshconfig.value("pathNormalization", "normalization").value
         self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
 
@@ -32,13 +36,28 @@ class Authorization:
 
     def of_port(self, port: Port) -> Guard:
         """What decides about the calls of a port. Where policies take a proxy for granted that the input does not show, so
-        does this."""
+        does this. What a gateway listens for is taken to be HTTP."""
         workload, plane = port.workload, port.workload.data_plane
         if plane.value is DataPlane.UNKNOWN and workload.in_mesh.value:
             plane = Effective(DataPlane.SIDECAR, workload.in_mesh.because)
-        protocol = listening(port.protocol)
+        protocol = Listening.HTTP if plane.value is DataPlane.GATEWAY else listening(port.protocol)
         where = workload.namespace, workload.labels
         return self.guard(*where, port.number, plane, port.mtls, protocol, port.captured)
+
+    def survey(self, guard: Guard) -> Survey:
+        """What becomes of every kind of call to a port. Ports that the same decides about share it."""
+        numbered = any(
+            c.kind is Kind.PORT
+            for policy in (*guard.applied.policies, *guard.applied.dry)
+            for rule in policy.rules
+            for c in rule.conditions
+        )
+        plane = guard.plane.value if guard.plane.value in _PROXIED else guard.plane
+        number = guard.number if numbered else None
+        key = (id(guard.applied), number, plane, guard.captured, guard.mtls, guard.protocol)
+        if key not in self._surveys:
+            self._surveys[key] = Survey(guard)
+        return self._surveys[key]
 
     def guard(
         self,

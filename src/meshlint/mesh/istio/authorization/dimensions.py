@@ -13,6 +13,10 @@ from .rules import Condition, Rule, Test, Value
 from .samples import ANYTHING, SOMETHING, Named, addresses, identities, meet, texts
 
 OF_REQUESTS = (Kind.METHOD, Kind.PATH, Kind.HOST, Kind.HEADER)
+OTHER = "any other"
+"""What stands for the values of a thing that no rule names."""
+
+_ANYBODY = "any identity"
 _FOREIGN = identities(None)
 
 
@@ -59,7 +63,7 @@ class Callers:
                 (test.wanted, value.text) for _, value, test in self._tests(kind) if isinstance(test.wanted, Block)
             ]
             if blocks:
-                samples = addresses(blocks, "any other address")
+                samples = addresses(blocks, OTHER)
                 found[field] = self._told_apart(({field: value}, label) for value, label in samples)
         if self._guard.applied.tokens and reads_http(self._guard, self._request):
             found["token"] = self._told_apart(self._tokens())
@@ -89,7 +93,8 @@ class Callers:
         own = identities(domain)
         foreign = [one for one in named if not meet(one.pattern, own)]
         yield {"identity": None}, "plaintext"
-        for value, label in (*texts(named, own, _OTHER), *(s for s in texts(foreign, _FOREIGN, "") if s.label)):
+        other = "any other identity" if named else _ANYBODY
+        for value, label in (*texts(named, own, other), *(s for s in texts(foreign, _FOREIGN, "") if s.label)):
             identity = _identity(value, domain)
             yield {"identity": identity}, str(identity) if label == value.removeprefix(SPIFFE) else label
 
@@ -109,16 +114,14 @@ class Callers:
         known = [token.issuer for token in self._guard.applied.tokens if isinstance(token.issuer, str) and token.issuer]
         named = self._named(("iss",))
         found = [(issuer, f"iss {issuer}") for issuer in dict.fromkeys(known)]
-        found += [
-            (value, f"iss {label}") for value, label in texts(named, SOMETHING, "any other") if value not in known
-        ]
+        found += [(value, f"iss {label}") for value, label in texts(named, SOMETHING, OTHER) if value not in known]
         return [((("iss",), value), label) for value, label in found]
 
     def _values(self, name: tuple[str, ...]) -> list[tuple[tuple[tuple[str, ...], Any], str]]:
         """The values of a claim that tests tell apart; none at all is one of them."""
         called, tests = ".".join(name), [t for _, _, t in self._tests(Kind.TOKEN, Kind.CLAIM) if _claim(t) == name]
         samples: list[tuple[Any, str]] = [(None, f"no {called}")]
-        samples += [(value, f"{called} {label}") for value, label in texts(self._named(name), ANYTHING, "any other")]
+        samples += [(value, f"{called} {label}") for value, label in texts(self._named(name), ANYTHING, OTHER)]
         found: dict[Hashable, tuple[tuple[tuple[str, ...], Any], str]] = {}
         for value, label in samples:
             fits = tuple(
@@ -133,9 +136,6 @@ class Callers:
             for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)
             if _claim(test) == name and isinstance(test.wanted, Pattern)
         ]
-
-
-_OTHER = "any other identity"
 
 
 def requests(
@@ -181,7 +181,7 @@ def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request
             yield {}, request.headers[name]
             return
         yield {"headers": {name: None}}, "absent"
-        yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, "any other"))
+        yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, OTHER))
         return
     field = attribute.kind.name.lower()
     given = getattr(request, field)
@@ -189,7 +189,7 @@ def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request
         yield {}, given
         return
     where = within if attribute.kind is Kind.PATH else SOMETHING
-    yield from (({field: value}, label) for value, label in texts(named, where, "any other"))
+    yield from (({field: value}, label) for value, label in texts(named, where, OTHER))
 
 
 def _attribute(condition: Condition) -> Attribute:
@@ -226,6 +226,8 @@ def _identity(spiffe: str, own: str) -> Identity:
 def _called(condition: Condition, value: Value) -> str:
     """The callers that a value of a policy means, in words."""
     match condition.field.removeprefix("source.").rstrip("s"):
+        case "principal" if value.text == "*":
+            return _ANYBODY
         case "namespace":
             return f"namespace {value.text}"
         case "trustDomain":

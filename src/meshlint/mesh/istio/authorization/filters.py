@@ -166,8 +166,13 @@ class _Filters:
             return Stage(Layer.RBAC, False, rules, reasons or (_NO_LIMIT,))
         if isinstance(allows, Missing):
             return Stage(Layer.RBAC, allows, *_unsure(matches, "allows"))
-        places = [(policy.resource, policy.resource.at("spec", "rules")) for policy in policies]
-        return Stage(Layer.RBAC, True, (), tuple(Reason(f"no rule of {p} allows it", where) for p, where in places))
+        return Stage(Layer.RBAC, True, (), tuple(self._without(policy) for policy in policies))
+
+    def _without(self, policy: Policy) -> Reason:
+        """That an ALLOW policy does not let a call through."""
+        lost = {} if self._http else {c.field: None for r in policy.rules for c in r.conditions if c.kind.is_http}
+        why = f": without HTTP there is nothing that its {' and '.join(lost)} could fit" if lost else ""
+        return Reason(f"no rule of {policy.resource} allows it{why}", policy.resource.at("spec", "rules"))
 
     def _matches(self, policy: Policy, call: Call, also: Truth = True, why: Reason | None = None) -> Iterator[_Match]:
         """The rules of a policy with whether they match a call, where something else is true also."""

@@ -62,28 +62,33 @@ def _stretch(characters: str) -> re.Pattern[str]:
 Parts = tuple[str | Wild, ...]
 
 
-class Pattern(NamedTuple):
-    """Text and wildcards, one after the other; the whole value must fit."""
+class Pattern:
+    """Text and wildcards, one after the other; the whole value must fit. `exact` is the only text that does, if there is one."""
 
-    parts: Parts
-    any_case: bool = False
+    __slots__ = ("_regex", "any_case", "exact", "parts")
+
+    def __init__(self, parts: Parts, any_case: bool = False) -> None:
+        self.parts = parts
+        self.any_case = any_case
+        self.exact = None if any(isinstance(part, Wild) for part in parts) else "".join(map(str, parts))
+        self._regex: re.Pattern[str] | None = None
 
     def matches(self, value: str) -> bool:
-        if self.is_exact:
-            wanted = "".join(map(str, self.parts))
-            return value.lower() == wanted.lower() if self.any_case else value == wanted
-        return _compiled(self).fullmatch(value) is not None
+        if self.exact is not None:
+            return value == self.exact or (self.any_case and value.lower() == self.exact.lower())
+        if self._regex is None:
+            text = "".join(part.regex if isinstance(part, Wild) else re.escape(part) for part in self.parts)
+            self._regex = re.compile(text, re.DOTALL | (re.IGNORECASE if self.any_case else 0))
+        return self._regex.fullmatch(value) is not None
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether only one text fits."""
-        return not any(isinstance(part, Wild) for part in self.parts)
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Pattern) and (other.parts, other.any_case) == (self.parts, self.any_case)
 
+    def __hash__(self) -> int:
+        return hash((self.parts, self.any_case))
 
-@cache
-def _compiled(pattern: Pattern) -> re.Pattern[str]:
-    text = "".join(part.regex if isinstance(part, Wild) else re.escape(part) for part in pattern.parts)
-    return re.compile(text, re.DOTALL | (re.IGNORECASE if pattern.any_case else 0))
+    def __repr__(self) -> str:
+        return f"Pattern({self.parts!r})"
 
 
 class Block(NamedTuple):
@@ -114,7 +119,7 @@ def header(value: str) -> Pattern:
 
 def host(value: str) -> Pattern:
     """`matcher.HostMatcher`: a header in any case."""
-    return header(value)._replace(any_case=True)
+    return Pattern(header(value).parts, any_case=True)
 
 
 def path(value: str) -> Pattern:

@@ -54,6 +54,8 @@ class Condition(NamedTuple):
 
     def of(self, call: Call) -> Truth:
         wanted = any_of(value.of(call) for value in self.values) if self.values else True
+        if not self.excluded:
+            return wanted
         return all_of((wanted, negated(any_of(value.of(call) for value in self.excluded))))
 
     @property

@@ -58,9 +58,9 @@ def texts(named: Sequence[Named], within: Pattern, other: str) -> Iterator[Sampl
 
 
 def _texts(named: Sequence[Named], within: Pattern, other: str) -> Iterator[tuple[str, str]]:
-    exact = {"".join(map(str, one.pattern.parts)): one.label for one in named if one.pattern.is_exact}
+    exact = {one.pattern.exact: one.label for one in named if one.pattern.exact is not None}
     yield from ((text, label) for text, label in exact.items() if within.matches(text))
-    wide = list({one.pattern: one for one in named if not one.pattern.is_exact}.values())
+    wide = list({one.pattern: one for one in named if one.pattern.exact is None}.values())
     stretches = _stretches([one.pattern for one in named])
     for chosen in _meeting(wide, within, stretches[0]):
         label = " and ".join(dict.fromkeys(one.label for one in chosen)) or other

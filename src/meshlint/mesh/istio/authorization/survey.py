@@ -7,7 +7,7 @@ tell apart. So the cost follows the rules of a port, not the workloads of the me
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -25,9 +25,6 @@ from .truth import Truth, all_of, any_of
 _Combination = tuple[int, ...]
 """A choice of each dimension, by position."""
 
-_Box = tuple[frozenset[int], ...]
-"""Some choices of each."""
-
 
 class Extent(NamedTuple):
     """Some callers, or some requests: per thing that matters the values it may have, in words. What is left out may be anything."""
@@ -36,11 +33,14 @@ class Extent(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What becomes of some requests of some callers; `caller` and `request` are an example. `tcp`: of bytes that are no HTTP."""
+    """What becomes of some requests of some callers; `caller` and `request` are an example.
+
+    `tcp`: of bytes that are no HTTP; None = of whatever is sent.
+    """
 
     callers: tuple[Extent, ...]
     requests: tuple[Extent, ...]
-    tcp: bool
+    tcp: bool | None
     caller: Caller
     request: Request
     outcome: Outcome
@@ -68,7 +68,14 @@ class Survey:
 
     @property
     def answers(self) -> Iterator[Answer]:
-        return (answer for form in self._forms.values() for answer in form.answers())
+        """One for each set of deciding rules."""
+        return (answer for form in self._forms.values() for answer in form.answers(_decided))
+
+    @property
+    def summary(self) -> Iterator[Answer]:
+        """One for each verdict, with the rules and reasons of all that share it."""
+        forms = [list(form.answers(_verdicts)) for form in self._forms.values()]
+        return _merged(*forms) if len(forms) == 2 else iter(forms[0])
 
     def of(self, caller: Caller, request: Request) -> Outcome:
         """What becomes of the class that a call belongs to. Raises KeyError where it belongs to none of them."""
@@ -95,10 +102,15 @@ class _Form:
                 live = [rule for rule, asked in zip(self._rules, signature[2:], strict=True) if asked is not False]
                 self._groups[signature] = _Group(guard, caller, request, live, self._proven, within)
 
-    def answers(self) -> Iterator[Answer]:
+    def answers(self, key: Callable[[Outcome], Hashable]) -> Iterator[Answer]:
+        """By what `key` says of an outcome; callers whose requests all have the same answers are put together."""
+        alike: dict[Hashable, tuple[list[_Combination], _Group]] = {}
         for signature, group in self._groups.items():
-            callers = tuple(_extents(self._callers, self._members[signature]))
-            for found, request, outcome in group.answers():
+            answers = tuple((found, key(outcome), outcome.because) for found, _, outcome in group.answers(key))
+            alike.setdefault(answers, ([], group))[0].extend(self._members[signature])
+        for members, group in alike.values():
+            callers = tuple(_extents(self._callers, members))
+            for found, request, outcome in group.answers(key):
                 yield Answer(callers, found, self._request.tcp, group.caller, request, outcome)
 
     def of(self, caller: Caller, request: Request) -> Outcome:
@@ -124,21 +136,23 @@ class _Group:
         self._conditions = by_attribute(live).values()
         self._dimensions = requests(live, request, within, self._call)
         self._outcomes: dict[Hashable, Outcome] = {}
-        self._members: dict[Hashable, list[tuple[_Combination, Request]]] = {}
+        self._members: list[tuple[_Combination, Request, Outcome]] = []
         for combination, chosen in _combined(self._dimensions):
             asked = request
             for fields in chosen:
                 asked = changed(asked, fields)
             outcome = decide(guard, caller, asked)
             self._outcomes[self._signature(asked)] = outcome
-            self._members.setdefault(_decided(outcome), []).append((combination, asked))
+            self._members.append((combination, asked, outcome))
 
-    def answers(self) -> Iterator[tuple[tuple[Extent, ...], Request, Outcome]]:
-        """The requests that share an outcome, an example of them, and the outcome."""
-        for members in self._members.values():
-            example = members[0][1]
-            extents = _extents(self._dimensions, [combination for combination, _ in members])
-            yield tuple(extents), example, self.of(example)
+    def answers(self, key: Callable[[Outcome], Hashable]) -> Iterator[tuple[tuple[Extent, ...], Request, Outcome]]:
+        """The requests whose outcomes have one key, an example of them, and the outcomes together."""
+        alike: dict[Hashable, list[tuple[_Combination, Request, Outcome]]] = {}
+        for member in self._members:
+            alike.setdefault(key(member[2]), []).append(member)
+        for members in alike.values():
+            extents = _extents(self._dimensions, [combination for combination, _, _ in members])
+            yield tuple(extents), members[0][1], _together([outcome for _, _, outcome in members])
 
     def of(self, request: Request) -> Outcome:
         return self._outcomes[self._signature(request)]
@@ -149,6 +163,17 @@ class _Group:
     def _signature(self, request: Request) -> Hashable:
         call = self._call(request)
         return tuple(condition.of(call) for conditions in self._conditions for condition in conditions)
+
+
+def _merged(requests: Sequence[Answer], bytes_: Sequence[Answer]) -> Iterator[Answer]:
+    """The answers about HTTP and about other bytes, as one where all of either is treated alike."""
+
+    def key(answer: Answer) -> Hashable:
+        return answer.callers, answer.requests, _decided(answer.outcome), answer.outcome.because
+
+    alike = {key(answer) for answer in requests} & {key(a) for a in bytes_ if a.requests == (Extent(()),)}
+    yield from (answer._replace(tcp=None) if key(answer) in alike else answer for answer in requests)
+    yield from (answer for answer in bytes_ if key(answer) not in alike)
 
 
 def _takes_caller(rule: Rule, call: Call) -> Truth:
@@ -173,25 +198,36 @@ def _decided(outcome: Outcome) -> Hashable:
     return tuple((e.value.verdict, e.value.layer, tuple(map(str, e.value.rules))) for e in outcome.outcomes)
 
 
-def _extents(dimensions: Dimensions, combinations: Iterable[_Combination]) -> Iterator[Extent]:
-    """Combinations in few words: those that differ in one thing alone are put together, and a thing that may have every value
-    is left out."""
-    boxes: set[_Box] = {tuple(frozenset([index]) for index in combination) for combination in combinations}
-    for position in range(len(dimensions)):
-        merged: dict[tuple[_Box, _Box], frozenset[int]] = {}
-        for box in sorted(boxes, key=_order):
-            rest = (box[:position], box[position + 1 :])
-            merged[rest] = merged.get(rest, frozenset()) | box[position]
-        boxes = {(*before, found, *after) for (before, after), found in merged.items()}
-    for box in sorted(boxes, key=_order):
-        yield Extent(tuple(_parts(dimensions, box)))
+def _verdicts(outcome: Outcome) -> Hashable:
+    return tuple((e.value.verdict, e.value.layer) for e in outcome.outcomes)
 
 
-def _parts(dimensions: Dimensions, box: _Box) -> Iterator[tuple[str, tuple[str, ...]]]:
+def _together(outcomes: Sequence[Outcome]) -> Outcome:
+    """The first of some outcomes of one verdict, with the rules and the reasons of all."""
+    first = outcomes[0]
+    rules = tuple({str(rule): rule for outcome in outcomes for rule in outcome.value.rules}.values())
+    because = tuple(dict.fromkeys(reason for outcome in outcomes for reason in outcome.because))
+    return first._replace(value=first.value._replace(rules=rules), because=because)
+
+
+def _extents(dimensions: Dimensions, combinations: Sequence[_Combination]) -> Iterator[Extent]:
+    """Combinations in few words: as boxes that are as wide as they may be, and overlap where they like."""
+    wanted, covered = set(combinations), set[_Combination]()
+    every = [range(len(choices)) for choices in dimensions.values()]
+    for combination in combinations:
+        if combination not in covered:
+            box = [{choice} for choice in combination]
+            for position, choices in enumerate(every):
+                box[position] = {
+                    choice
+                    for choice in choices
+                    if wanted.issuperset(product(*box[:position], {choice}, *box[position + 1 :]))
+                }
+            covered.update(product(*box))
+            yield Extent(tuple(_parts(dimensions, box)))
+
+
+def _parts(dimensions: Dimensions, box: Sequence[set[int]]) -> Iterator[tuple[str, tuple[str, ...]]]:
     for (name, choices), chosen in zip(dimensions.items(), box, strict=True):
         if len(chosen) < len(choices):
             yield name, tuple(label for index in sorted(chosen) for label in choices[index].labels)
-
-
-def _order(box: _Box) -> list[list[int]]:
-    return [sorted(chosen) for chosen in box]

@@ -34,7 +34,13 @@ def all_of(answers: Iterable[Truth]) -> Truth:
 
 def any_of(answers: Iterable[Truth]) -> Truth:
     """No where every answer is; yes where one is yes, whatever the others are."""
-    return negated(all_of(negated(answer) for answer in answers))
+    lacking: dict[Reason, None] = {}
+    for answer in answers:
+        if answer is True:
+            return True
+        if isinstance(answer, Missing):
+            lacking.update(dict.fromkeys(answer.because))
+    return Missing(tuple(lacking)) if lacking else False
 
 
 def negated(answer: Truth) -> Truth:
