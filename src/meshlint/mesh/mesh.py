@@ -42,9 +42,9 @@ from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
 if TYPE_CHECKING:
-    from .istio.capacity import Capacity
     from .istio.authorization.authorization import Authorization
     from .istio.authorization.filters import Guard
+    from .istio.capacity import Capacity
     from .istio.double_tls import DoubleEncryption
     from .istio.host_policies import HostPolicies
     from .istio.unread import UnreadSettings

@@ -21,10 +21,13 @@ _FOREIGN = identities(None)
 
 
 class Choice(NamedTuple):
-    """Values that no condition tells apart: the fields of a call that have one of them, and the words for all."""
+    """Values that no condition tells apart: the fields of a call that have one of them, the words for all, and what the conditions
+    answer.
+    """
 
     fields: Mapping[str, Any]
     labels: tuple[str, ...]
+    answers: tuple[Hashable, ...] = ()
 
 
 Dimensions = dict[str, list[Choice]]
@@ -34,16 +37,16 @@ Sampled = Iterable[tuple[Mapping[str, Any], str]]
 """Fields of a call, and the words for them."""
 
 
-def told_apart(samples: Sampled, signature: Callable[[Mapping[str, Any]], Hashable]) -> list[Choice]:
-    """Those with different signatures, each with the words of all that share it."""
+def told_apart(samples: Sampled, asked: Callable[[Mapping[str, Any]], tuple[Hashable, ...]]) -> list[Choice]:
+    """Those with different answers, each with the words of all that share them."""
     found: dict[Hashable, Choice] = {}
     for fields, label in samples:
-        key = signature(fields)
-        known = found.get(key)
+        answers = asked(fields)
+        known = found.get(answers)
         if known is None:
-            found[key] = Choice(fields, (label,))
+            found[answers] = Choice(fields, (label,), answers)
         elif label not in known.labels:
-            found[key] = Choice(known.fields, (*known.labels, label))
+            found[answers] = known._replace(labels=(*known.labels, label))
     return list(found.values())
 
 
@@ -70,13 +73,13 @@ class Callers:
         return found
 
     def _told_apart(self, samples: Sampled) -> list[Choice]:
-        def signature(fields: Mapping[str, Any]) -> Hashable:
+        def asked(fields: Mapping[str, Any]) -> tuple[Hashable, ...]:
             caller = Caller(**{"identity": None, **fields})
             call = seen(self._guard, caller, self._request, self._proven)
             refused = checked(self._guard, caller, self._request).refuses
             return (caller.identity is None, refused, *(condition.of(call) for condition in self._conditions))
 
-        return told_apart(samples, signature)
+        return told_apart(samples, asked)
 
     def _tests(self, *kinds: Kind) -> Iterator[tuple[Condition, Value, Test]]:
         for condition in self._conditions:
@@ -145,11 +148,11 @@ def requests(
     found: Dimensions = {}
     for attribute, conditions in by_attribute(rules).items():
 
-        def signature(fields: Mapping[str, Any], asked: Sequence[Condition] = conditions) -> Hashable:
+        def asked(fields: Mapping[str, Any], of: Sequence[Condition] = conditions) -> tuple[Hashable, ...]:
             call = call_of(changed(request, fields))
-            return tuple(condition.of(call) for condition in asked)
+            return tuple(condition.of(call) for condition in of)
 
-        found[_word(attribute)] = told_apart(_of_attribute(attribute, conditions, request, within), signature)
+        found[_word(attribute)] = told_apart(_of_attribute(attribute, conditions, request, within), asked)
     return found
 
 

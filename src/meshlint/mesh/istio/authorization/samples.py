@@ -52,8 +52,11 @@ def meet(one: Pattern, other: Pattern) -> bool:
 def texts(named: Sequence[Named], within: Pattern, other: str) -> Iterator[Sample]:
     """Representatives of the texts that fit `within`, each once; `other` is the label of those that nothing names."""
     found: dict[str, str] = {}
+    cases = {one.pattern.any_case for one in named}
     for text, label in _texts(named, within, other):
         found.setdefault(text, label)
+        if len(cases) == 2 and within.matches(text.swapcase()):
+            found.setdefault(text.swapcase(), label)
     return (Sample(text, label) for text, label in found.items())
 
 
@@ -88,7 +91,7 @@ def _next_to(block: Block) -> Iterator[str]:
 
 
 def _meeting(wide: Sequence[Named], within: Pattern, filler: str) -> Iterator[tuple[Named, ...]]:
-    """The sets of patterns that some text fits at once, each once by what else its text fits; the empty set too."""
+    """The sets of patterns that some text fits at once; those of several each once, by what else its text fits."""
     yield ()
     seen: set[frozenset[int]] = set()
     waiting: list[tuple[int, ...]] = [(index,) for index in range(len(wide))]
@@ -98,7 +101,7 @@ def _meeting(wide: Sequence[Named], within: Pattern, filler: str) -> Iterator[tu
             continue
         text = _filled(parts, filler)
         fits = frozenset(index for index, one in enumerate(wide) if one.pattern.matches(text))
-        if fits not in seen:
+        if fits not in seen or len(chosen) == 1:
             seen.add(fits)
             yield tuple(wide[index] for index in chosen)
             waiting += [(*chosen, index) for index in range(chosen[-1] + 1, len(wide)) if index not in fits]

@@ -8,6 +8,7 @@ tell apart. So the cost follows the rules of a port, not the workloads of the me
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from functools import reduce
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -18,7 +19,7 @@ from .decide import Outcome, decide
 from .dimensions import OF_REQUESTS, Callers, Choice, Dimensions, by_attribute, changed, requests
 from .filters import Guard, checked, reads_http, rules_of, seen
 from .matching import Pattern
-from .rules import Rule
+from .rules import Condition, Rule
 from .samples import PATHS
 from .truth import Truth, all_of, any_of
 
@@ -95,7 +96,7 @@ class _Form:
         self._members: dict[Hashable, list[_Combination]] = {}
         self._groups: dict[Hashable, _Group] = {}
         for combination, chosen in _combined(self._callers):
-            caller = Caller(**{field: value for fields in chosen for field, value in fields.items()})
+            caller = Caller(**{field: value for choice in chosen for field, value in choice.fields.items()})
             signature = self._signature(caller)
             self._members.setdefault(signature, []).append(combination)
             if signature not in self._groups:
@@ -133,36 +134,39 @@ class _Group:
         self.caller = caller
         self._guard = guard
         self._proven = proven
-        self._conditions = by_attribute(live).values()
+        self._live = live
         self._dimensions = requests(live, request, within, self._call)
-        self._outcomes: dict[Hashable, Outcome] = {}
-        self._members: list[tuple[_Combination, Request, Outcome]] = []
+        self._outcomes: dict[Hashable, tuple[Request, Outcome]] = {}
+        self._members: dict[Hashable, list[_Combination]] = {}
+        constant = {id(condition): condition.of(self._call(request)) for rule in live for condition in rule.conditions}
+        varying = [id(condition) for conditions in by_attribute(live).values() for condition in conditions]
         for combination, chosen in _combined(self._dimensions):
-            asked = request
-            for fields in chosen:
-                asked = changed(asked, fields)
-            outcome = decide(guard, caller, asked)
-            self._outcomes[self._signature(asked)] = outcome
-            self._members.append((combination, asked, outcome))
+            answers = (answer for choice in chosen for answer in choice.answers)
+            known: dict[int, Any] = constant | dict(zip(varying, answers, strict=True))
+            signature = tuple(_takes_request(rule, lambda condition: known[id(condition)]) for rule in live)  # noqa: B023
+            self._members.setdefault(signature, []).append(combination)
+            if signature not in self._outcomes:
+                asked = reduce(changed, (choice.fields for choice in chosen), request)
+                self._outcomes[signature] = asked, decide(guard, caller, asked)
 
     def answers(self, key: Callable[[Outcome], Hashable]) -> Iterator[tuple[tuple[Extent, ...], Request, Outcome]]:
         """The requests whose outcomes have one key, an example of them, and the outcomes together."""
-        alike: dict[Hashable, list[tuple[_Combination, Request, Outcome]]] = {}
-        for member in self._members:
-            alike.setdefault(key(member[2]), []).append(member)
-        for members in alike.values():
-            extents = _extents(self._dimensions, [combination for combination, _, _ in members])
-            yield tuple(extents), members[0][1], _together([outcome for _, _, outcome in members])
+        alike: dict[Hashable, list[Hashable]] = {}
+        for signature, (_, outcome) in self._outcomes.items():
+            alike.setdefault(key(outcome), []).append(signature)
+        for signatures in alike.values():
+            members = [combination for signature in signatures for combination in self._members[signature]]
+            example = self._outcomes[signatures[0]][0]
+            extents = tuple(_extents(self._dimensions, members))
+            yield extents, example, _together([self._outcomes[signature][1] for signature in signatures])
 
     def of(self, request: Request) -> Outcome:
-        return self._outcomes[self._signature(request)]
+        call = self._call(request)
+        signature = tuple(_takes_request(rule, lambda condition: condition.of(call)) for rule in self._live)
+        return self._outcomes[signature][1]
 
     def _call(self, request: Request) -> Call:
         return seen(self._guard, self.caller, request, self._proven)
-
-    def _signature(self, request: Request) -> Hashable:
-        call = self._call(request)
-        return tuple(condition.of(call) for conditions in self._conditions for condition in conditions)
 
 
 def _merged(requests: Sequence[Answer], bytes_: Sequence[Answer]) -> Iterator[Answer]:
@@ -183,14 +187,21 @@ def _takes_caller(rule: Rule, call: Call) -> Truth:
     return all_of((any_of(sources) if sources else True, *when))
 
 
+def _takes_request(rule: Rule, answer: Callable[[Condition], Truth]) -> Truth:
+    """What a rule makes of a request, whoever sends it, by what its conditions answer."""
+    operations = [all_of(map(answer, operation)) for operation in rule.operations]
+    when = (answer(condition) for condition in rule.when if condition.kind in OF_REQUESTS)
+    return all_of((any_of(operations) if operations else True, *when))
+
+
 def _stated(callers: Mapping[str, Caller]) -> Dimensions:
     return {"caller": [Choice(caller._asdict(), (name,)) for name, caller in callers.items()]}
 
 
-def _combined(dimensions: Dimensions) -> Iterator[tuple[_Combination, list[Mapping[str, Any]]]]:
-    """Every combination of choices, with what they make of a call."""
+def _combined(dimensions: Dimensions) -> Iterator[tuple[_Combination, list[Choice]]]:
+    """Every combination of choices, with the choices."""
     for chosen in product(*(enumerate(choices) for choices in dimensions.values())):
-        yield tuple(index for index, _ in chosen), [choice.fields for _, choice in chosen]
+        yield tuple(index for index, _ in chosen), [choice for _, choice in chosen]
 
 
 def _decided(outcome: Outcome) -> Hashable:
