@@ -1,12 +1,15 @@
 """The external authorizers that CUSTOM policies name (`security/authz/builder/extauthz.go`).
 
+Of several definitions of one name the last one counts (`mesh.ApplyMeshConfig`).
+
 A provider that istiod cannot use makes it refuse what the policy's rules match.
 """
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,6 +23,21 @@ from ..meshconfig import MeshConfig
 
 _FIELDS = {"envoyExtAuthzHttp": False, "envoyExtAuthzGrpc": True}
 """The forms of a provider, and whether it judges connections that are no HTTP."""
+
+_NAME = re.compile("[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+_STATUSES = frozenset(
+    str(status)
+    for statuses in ((0, 100), range(200, 209), (226,), range(300, 306), (307, 308), range(400, 418), range(421, 425))
+    for status in statuses
+) | {"426", "428", "429", "431", *map(str, range(500, 509)), "510", "511"}
+"""`StatusCode_name` of Envoy's API."""
+_HEADERS = (
+    "includeRequestHeadersInCheck",
+    "includeHeadersInCheck",
+    "headersToDownstreamOnDeny",
+    "headersToDownstreamOnAllow",
+    "headersToUpstreamOnAllow",
+)
 
 _SEVERAL = "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS"
 
@@ -52,24 +70,22 @@ class Authorizers:
     def of(self, name: Any) -> Authorizer:
         """The authorizer of a name."""
         listed = self._meshconfig.value("extensionProviders")
-        found = [entry for entry in each(listed.value) if get(entry, "name") == name and _form(entry)]
+        found = next((entry for entry in reversed(list(each(listed.value))) if get(entry, "name") == name), None)
         where = listed.origin or next(iter(self._meshconfig.places), None)
         unknown = isinstance(name, Placeholder) or isinstance(listed.value, Placeholder)
         if unknown or not (found or self._closed or self._meshconfig.places):
             return Authorizer(None, True, Reason(f"provider {name} is not in the input", where, Basis.ASSUMED))
-        if not found:
+        form = _form(found)
+        if not form:
             text = f"no external authorizer {name} is defined in the mesh settings"
             return Authorizer(False, False, Reason(text, where, self._meshconfig.unsaid))
-        return self._judged(str(name), found[0], len(found), where)
+        return self._judged(str(name), get(found, form), _FIELDS[form], where)
 
-    def _judged(self, name: str, entry: Mapping[str, Any], times: int, where: Location | None) -> Authorizer:
-        form = _form(entry)
-        service, port = get(entry, form, "service"), get(entry, form, "port")
-        tcp = _FIELDS[form]
-        if times > 1:
-            return Authorizer(False, tcp, Reason(f"provider {name} is defined {times} times", where))
-        if not isinstance(port, int) or not 0 < port <= 65535:
-            return Authorizer(False, tcp, Reason(f"provider {name} has no port", where))
+    def _judged(self, name: str, settings: Mapping[str, Any], tcp: bool, where: Location | None) -> Authorizer:
+        fault = next(self._faults(name, settings), None)
+        if fault:
+            return Authorizer(False, tcp, Reason(f"provider {name} {fault}", where))
+        service = settings.get("service")
         namespaces = self._hosts.get(str(service).rpartition("/")[2], set())
         inside = {str(service).partition("/")[0]} if "/" in str(service) else namespaces
         count = len(namespaces & inside)
@@ -82,6 +98,21 @@ class Authorizers:
         if self._closed:
             return Authorizer(False, tcp, Reason(text, where))
         return Authorizer(None, tcp, Reason(text, where, Basis.ASSUMED))
+
+    def _faults(self, name: str, settings: Mapping[str, Any]) -> Iterator[str]:
+        """What istiod finds wrong with the settings of a provider; what another tool fills in is taken to be right."""
+        if self._meshconfig.istio_version >= (1, 30) and not _NAME.fullmatch(name):
+            yield "has a name that is no DNS label"
+        port, prefix, status = (settings.get(key) for key in ("port", "pathPrefix", "statusOnError"))
+        if not isinstance(port, Placeholder) and not (isinstance(port, int) and 0 < port <= 65535):
+            yield "has no port"
+        if isinstance(prefix, str) and prefix and not prefix.startswith("/"):
+            yield "has a pathPrefix that does not begin with /"
+        if isinstance(status, str) and status and status not in _STATUSES:
+            yield f"has statusOnError {status}, which is none that Envoy knows"
+        for field in _HEADERS:
+            if "*" in each(settings, field):
+                yield f"has * in {field}, where it must stand for a part of a name"
 
     @cached_property
     def _hosts(self) -> Mapping[str, set[str]]:

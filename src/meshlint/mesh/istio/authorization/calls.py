@@ -151,6 +151,8 @@ class Call(NamedTuple):
                 return () if value is None else (value,)
             case Kind.PORT:
                 return self._known(None if self.port is None else str(self.port), attribute)
+            case Kind.SNI if self.request.whole:
+                return ("",)
         return self._known(None, attribute)
 
     def _known(self, value: str | None, attribute: Attribute) -> tuple[str, ...] | Missing:

@@ -178,7 +178,10 @@ def issuer_and_subject(value: str) -> tuple[Pattern, Pattern]:
 
 
 def block(value: str) -> Block | None:
-    """`util.AddrStrToCidrRange`: an address, or a range with any address of it."""
+    """`util.AddrStrToCidrRange`: an address, or a range with any address of it. Python would take a mask or `/08` as well."""
+    _, slash, length = value.partition("/")
+    if slash and not (length.isdecimal() and str(int(length)) == length):
+        return None
     try:
         return Block(ip_network(value, strict=False))
     except ValueError:

@@ -266,7 +266,7 @@ def _in_block(kind: Kind) -> Reading:
 
 
 def _port(value: str) -> Iterator[Tests]:
-    if value.isdecimal() and int(value) <= 65535:
+    if value.isascii() and value.isdecimal() and int(value) <= 65535:
         yield (Test(Attribute(Kind.PORT), Pattern((str(int(value)),))),)
 
 
@@ -299,7 +299,9 @@ def _header(name: str) -> tuple[Kind, Reading]:
 
 
 def _claim(name: str) -> tuple[Kind, Reading]:
-    """`extractNameInNestedBrackets`: `[a][b]` leads to `b` of `a`; what is not of this form is one name."""
+    """`extractNameInNestedBrackets`: `[a][b]` leads to `b` of `a`; what is not of this form is one name, nothing no claim."""
+    if not name:
+        return Kind.CLAIM, _matching(Kind.CLAIM, matching.text, ())
     steps = name[1:-1].split("][") if name.startswith("[") and name.endswith("]") else None
     if steps is None:
         return Kind.CLAIM, _unreadable
@@ -308,4 +310,6 @@ def _claim(name: str) -> tuple[Kind, Reading]:
 
 
 def _metadata(name: str) -> tuple[Kind, Reading]:
+    if "[" not in name:
+        return Kind.METADATA, _unreadable
     return Kind.METADATA, _matching(Kind.METADATA, matching.text, name)
