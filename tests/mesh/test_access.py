@@ -78,6 +78,10 @@ policies = st.builds(
     st.sampled_from(["ALLOW", "ALLOW", "DENY"]),
     st.lists(rules, min_size=1, max_size=3),
 )
+customs = rules.map(lambda rule: {"action": "CUSTOM", "provider": {"name": "elsewhere"}, "rules": [rule]})
+modes = st.lists(st.sampled_from(["STRICT", "DISABLE", "PERMISSIVE"]), max_size=2)
+"""The modes of PeerAuthentications that nothing sets apart."""
+
 callers = st.builds(
     Caller,
     st.none()
@@ -103,7 +107,7 @@ requests = st.builds(
 )
 
 
-def mesh(found: list[Document]) -> Mesh:
+def mesh(found: list[Document], modes: list[str] | None = None) -> Mesh:
     documents: list[Document] = [
         {
             "apiVersion": "v1",
@@ -131,6 +135,9 @@ def mesh(found: list[Document]) -> Mesh:
             },
         },
         _security("RequestAuthentication", "tokens", {"jwtRules": [{"issuer": ISSUER}]}),
+    ]
+    documents += [
+        _security("PeerAuthentication", f"m{index}", {"mtls": {"mode": mode}}) for index, mode in enumerate(modes or [])
     ]
     named = [_security("AuthorizationPolicy", f"p{index}", spec) for index, spec in enumerate(found)]
     return mesh_of(yaml.safe_dump_all([*documents, *named]))
@@ -175,11 +182,17 @@ def test_a_further_allow_policy_denies_nothing_more(
     assert [pair for pair in zip(before, after, strict=True) if pair == (Verdict.ALLOW, Verdict.DENY)] == []
 
 
-@settings(MODEST, max_examples=200)
-@given(st.lists(policies, max_size=4), st.lists(st.tuples(callers, requests, st.booleans()), min_size=20, max_size=20))
-def test_the_class_of_a_call_has_its_verdict(found: list[Document], asked: list[tuple[Caller, Request, bool]]) -> None:
-    """200 meshes, 3 ports, 20 calls: what `show access` says of a class, `can` says of each of its calls."""
-    of = mesh(found)
+@settings(MODEST, max_examples=70)
+@given(
+    st.lists(policies | policies | customs, max_size=4),
+    modes,
+    st.lists(st.tuples(callers, requests, st.booleans()), min_size=50, max_size=50),
+)
+def test_the_class_of_a_call_has_its_verdict(
+    found: list[Document], modes: list[str], asked: list[tuple[Caller, Request, bool]]
+) -> None:
+    """70 meshes, 3 ports, 50 calls: what `show access` says of a class, `can` says of each of its calls."""
+    of = mesh(found, modes)
     for port in of.ports:
         guard = of.guard(port)
         survey = Survey(guard)
@@ -188,14 +201,16 @@ def test_the_class_of_a_call_has_its_verdict(found: list[Document], asked: list[
             assert verdict(survey.of(*call)) is verdict(decide(guard, *call)), (found, call)
 
 
-@settings(MODEST, max_examples=200)
+@MODEST
 @given(st.lists(policies, max_size=4))
 def test_what_is_shown_is_what_its_example_gets(found: list[Document]) -> None:
     of = mesh(found)
     for port in of.ports:
         guard = of.guard(port)
         for answer in Survey(guard).answers:
-            assert decide(guard, answer.caller, answer.request).value == answer.outcome.value
+            decision, shown = decide(guard, answer.caller, answer.request).value, answer.outcome.value
+            assert (decision.verdict, decision.layer) == (shown.verdict, shown.layer)
+            assert set(decision.policies) <= set(shown.policies)
 
 
 def covered(patterns: list[Pattern], within: Pattern, text: str) -> bool:

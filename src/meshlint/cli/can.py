@@ -72,7 +72,7 @@ def command(
         _Found(label if len(given.variants) > 1 else "", port, answer)
         for label, mesh in zip(given.variants, given.meshes, strict=True)
         for port in calls.ports(mesh, target)
-        for answer in Survey(mesh.guard(port), {caller or "plaintext": who}, request).summary
+        for answer in Survey(mesh.guard(port), {caller or "plaintext": who}, request).answers
     ]
     if not answers:
         common.fail(calls.unknown(given.meshes, target), 2)

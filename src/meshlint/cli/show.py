@@ -184,7 +184,7 @@ def _access(mesh: Mesh, target: str | None, caller: str | None) -> Iterator[Row]
     for port in calls.ports(mesh, target) if target else mesh.ports:
         guard = mesh.guard(port)
         survey = Survey(guard, who) if who else mesh.authorization.survey(guard)
-        answers = sorted(survey.summary, key=lambda answer: _LAST[verdict(answer.outcome)])
+        answers = sorted(survey.answers, key=lambda answer: _LAST[verdict(answer.outcome)])
         key = repr([(calls.callers(a), calls.requests(a), a.tcp, a.outcome.because) for a in answers])
         alike.setdefault((str(port.workload), key), ([], answers))[0].append(port)
     for ports, answers in alike.values():

@@ -3,50 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
-from itertools import product
+from itertools import islice, product
 from typing import Any, NamedTuple
 
 from .calls import Attribute, Call, Caller, Identity, Kind, Request
 from .filters import Guard, checked, reads_http, seen
 from .matching import SPIFFE, Block, Pattern
-from .rules import Condition, Rule, Test, Value
+from .rules import Condition, Conditions, Rule, Test, Value
 from .samples import ANYTHING, SOMETHING, Named, addresses, identities, meet, texts
+from .truth import Truth
 
 OF_REQUESTS = (Kind.METHOD, Kind.PATH, Kind.HOST, Kind.HEADER)
 OTHER = "any other"
 """What stands for the values of a thing that no rule names."""
 
+MOST_TOKENS = 10_000
+"""Combinations of claims that are looked at."""
+
 _ANYBODY = "any identity"
 _FOREIGN = identities(None)
 
 
+Mark = tuple[str, Truth]
+"""Something that is true of a call, or may be, besides what conditions ask."""
+
+
 class Choice(NamedTuple):
     """Values that no condition tells apart: the fields of a call that have one of them, the words for all, and what the conditions
-    answer.
+    answer. `marks` are what else sets them apart.
     """
 
     fields: Mapping[str, Any]
     labels: tuple[str, ...]
-    answers: tuple[Hashable, ...] = ()
+    answers: tuple[Truth, ...]
+    marks: frozenset[Mark] = frozenset()
 
 
-Dimensions = dict[str, list[Choice]]
-"""The things that calls differ in, by what they are called."""
+class Dimension(NamedTuple):
+    """A thing that calls differ in, and the conditions on it."""
+
+    name: str
+    conditions: Conditions
+    choices: Sequence[Choice]
+
 
 Sampled = Iterable[tuple[Mapping[str, Any], str]]
 """Fields of a call, and the words for them."""
 
+Asked = Callable[[Mapping[str, Any]], tuple[tuple[Truth, ...], frozenset[Mark]]]
+"""Answers and marks of a call with some fields."""
 
-def told_apart(samples: Sampled, asked: Callable[[Mapping[str, Any]], tuple[Hashable, ...]]) -> list[Choice]:
+
+def told_apart(samples: Sampled, asked: Asked) -> Sequence[Choice]:
     """Those with different answers, each with the words of all that share them."""
     found: dict[Hashable, Choice] = {}
     for fields, label in samples:
-        answers = asked(fields)
-        known = found.get(answers)
-        if known is None:
-            found[answers] = Choice(fields, (label,), answers)
-        elif label not in known.labels:
-            found[answers] = known._replace(labels=(*known.labels, label))
+        answers, marks = asked(fields)
+        known = found.setdefault((answers, marks), Choice(fields, (), answers, marks))
+        if label not in known.labels:
+            found[answers, marks] = known._replace(labels=(*known.labels, label))
     return list(found.values())
 
 
@@ -57,29 +72,42 @@ class Callers:
         self._guard = guard
         self._request = request
         self._proven = proven
-        self._conditions = [c for rule in rules for c in rule.conditions if c.kind not in OF_REQUESTS]
+        self._conditions = tuple(c for rule in rules for c in rule.conditions if c.kind not in OF_REQUESTS)
 
-    def dimensions(self) -> Dimensions:
-        found: Dimensions = {"caller": self._told_apart(self._identities())}
+    def named(self, callers: Mapping[str, Caller]) -> list[Dimension]:
+        """Certain callers."""
+        samples = ((caller._asdict(), name) for name, caller in callers.items())
+        return [Dimension("caller", self._conditions, told_apart(samples, self._asked(self._conditions)))]
+
+    def all(self) -> list[Dimension]:
+        """Whoever there may be."""
+        return list(self._dimensions())
+
+    def _dimensions(self) -> Iterator[Dimension]:
+        yield self._dimension("caller", self._identities(), Kind.IDENTITY)
         for field, kind in (("address", Kind.ADDRESS), ("forwarded", Kind.FORWARDED)):
             blocks = [
                 (test.wanted, value.text) for _, value, test in self._tests(kind) if isinstance(test.wanted, Block)
             ]
             if blocks:
                 samples = addresses(blocks, OTHER)
-                found[field] = self._told_apart(({field: value}, label) for value, label in samples)
+                yield self._dimension(field, (({field: value}, label) for value, label in samples), kind)
         if self._guard.applied.tokens and reads_http(self._guard, self._request):
-            found["token"] = self._told_apart(self._tokens())
-        return found
+            yield self._dimension("token", self._tokens(), Kind.TOKEN, Kind.CLAIM)
 
-    def _told_apart(self, samples: Sampled) -> list[Choice]:
-        def asked(fields: Mapping[str, Any]) -> tuple[Hashable, ...]:
-            caller = Caller(**{"identity": None, **fields})
-            call = seen(self._guard, caller, self._request, self._proven)
-            refused = checked(self._guard, caller, self._request).refuses
-            return (caller.identity is None, refused, *(condition.of(call) for condition in self._conditions))
+    def _dimension(self, name: str, samples: Sampled, *kinds: Kind) -> Dimension:
+        conditions = tuple(condition for condition in self._conditions if condition.kind in kinds)
+        return Dimension(name, conditions, told_apart(samples, self._asked(conditions)))
 
-        return told_apart(samples, asked)
+    def _asked(self, conditions: Conditions) -> Asked:
+        return lambda fields: self.told(Caller(**{"identity": None, **fields}), conditions)
+
+    def told(self, caller: Caller, conditions: Conditions) -> tuple[tuple[Truth, ...], frozenset[Mark]]:
+        """What conditions answer about a caller, whether it has a certificate, and whether its token is refused."""
+        call = seen(self._guard, caller, self._request, self._proven)
+        refused = checked(self._guard, caller, self._request).refuses
+        marks: Sequence[Mark] = ("certificate", caller.identity is not None), ("token is refused", refused)
+        return answered(conditions, call), frozenset(mark for mark in marks if mark[1] is not False)
 
     def _tests(self, *kinds: Kind) -> Iterator[tuple[Condition, Value, Test]]:
         for condition in self._conditions:
@@ -107,7 +135,7 @@ class Callers:
         names = {_claim(test): None for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)}
         names.pop(("iss",), None)
         claims = [self._issuers(), *(self._values(name) for name in names)]
-        for chosen in product(*claims):
+        for chosen in islice(product(*claims), MOST_TOKENS):
             given: dict[str, Any] = {}
             for name, value in (pair for pair, _ in chosen):
                 _put(given, name, value)
@@ -143,20 +171,30 @@ class Callers:
 
 def requests(
     rules: Sequence[Rule], request: Request, within: Pattern, call_of: Callable[[Request], Call]
-) -> Dimensions:
+) -> list[Dimension]:
     """The requests that rules tell apart, of those that fit what is known of one."""
-    found: Dimensions = {}
-    for attribute, conditions in by_attribute(rules).items():
-
-        def asked(fields: Mapping[str, Any], of: Sequence[Condition] = conditions) -> tuple[Hashable, ...]:
-            call = call_of(changed(request, fields))
-            return tuple(condition.of(call) for condition in of)
-
-        found[_word(attribute)] = told_apart(_of_attribute(attribute, conditions, request, within), asked)
-    return found
+    return [
+        _of_requests(attribute, tuple(conditions), request, within, call_of)
+        for attribute, conditions in _by_attribute(rules).items()
+    ]
 
 
-def by_attribute(rules: Sequence[Rule]) -> dict[Attribute, list[Condition]]:
+def answered(conditions: Conditions, call: Call) -> tuple[Truth, ...]:
+    """What conditions answer about a call."""
+    return tuple(condition.of(call) for condition in conditions)
+
+
+def _of_requests(
+    attribute: Attribute, conditions: Conditions, request: Request, within: Pattern, call_of: Callable[[Request], Call]
+) -> Dimension:
+    def asked(fields: Mapping[str, Any]) -> tuple[tuple[Truth, ...], frozenset[Mark]]:
+        return answered(conditions, call_of(changed(request, fields))), frozenset()
+
+    samples = _of_attribute(attribute, conditions, request, within)
+    return Dimension(_word(attribute), conditions, told_apart(samples, asked))
+
+
+def _by_attribute(rules: Sequence[Rule]) -> dict[Attribute, list[Condition]]:
     """The conditions of rules about requests, by what they are about; the raw path is the path."""
     found: dict[Attribute, list[Condition]] = {}
     for condition in (condition for rule in rules for condition in rule.conditions if condition.kind in OF_REQUESTS):

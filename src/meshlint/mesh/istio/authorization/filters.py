@@ -77,12 +77,12 @@ def reads_http(guard: Guard, request: Request) -> bool:
     return guard.protocol is Listening.HTTP or (guard.protocol is Listening.AUTO and not request.tcp)
 
 
-def rules_of(guard: Guard, http: bool) -> Iterator[Rule]:
+def rules_of(guard: Guard, http: bool) -> Iterator[tuple[Policy, Rule]]:
     """The rules that may refuse a connection that is read as HTTP, or not, or let it through."""
     dry = (policy for policy in guard.applied.dry if policy.action is Action.CUSTOM)
     for policy in (*guard.applied.policies, *dry):
         if policy.action is not Action.AUDIT:
-            yield from _built(policy, http)
+            yield from ((policy, rule) for rule in _built(policy, http))
 
 
 def seen(guard: Guard, caller: Caller, request: Request, proven: bool) -> Call:

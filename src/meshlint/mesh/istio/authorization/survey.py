@@ -2,29 +2,30 @@
 
 Calls that no condition tells apart are one class, decided by one of its members (`samples`). The rules are asked about callers
 first; callers that are the same to all of them share what is found about requests, which only the rules that take these callers
-tell apart. So the cost follows the rules of a port, not the workloads of the mesh.
+tell apart. A rule that settles a call leaves the others without a say (`progress`), so that the cost follows the rules of a
+port, not the workloads of the mesh, nor the combinations of what rules ask for.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from functools import reduce
-from itertools import product
 from typing import Any, NamedTuple
 
+from ...effective import Basis, Effective, Reason
 from ...subjects import MtlsMode
 from ..xds.protocols import Listening
+from .branches import Branches
 from .calls import Call, Caller, Request
-from .decide import Outcome, decide
-from .dimensions import OF_REQUESTS, Callers, Choice, Dimensions, by_attribute, changed, requests
-from .filters import Guard, checked, reads_http, rules_of, seen
+from .decide import Decision, Outcome, Verdict, decide
+from .dimensions import OF_REQUESTS, Callers, Choice, Dimension, Mark, answered, changed, requests
+from .filters import Guard, Layer, reads_http, rules_of, seen
 from .matching import Pattern
-from .rules import Condition, Rule
+from .policies import Action, Policy
+from .progress import Clause, Course, Precedence, State
+from .rules import Rule
 from .samples import PATHS
-from .truth import Truth, all_of, any_of
-
-_Combination = tuple[int, ...]
-"""A choice of each dimension, by position."""
+from .truth import Truth, all_of
 
 
 class Extent(NamedTuple):
@@ -47,6 +48,12 @@ class Answer(NamedTuple):
     outcome: Outcome
 
 
+_BEYOND = Effective(
+    Decision(Verdict.UNKNOWN, Layer.NONE),
+    (Reason("the rules of the port tell more kinds of calls apart than are looked at", None, Basis.ASSUMED),),
+)
+
+
 class Survey:
     """What becomes of the calls to a port.
 
@@ -65,152 +72,215 @@ class Survey:
         asked = request or Request()
         both = guard.protocol is Listening.AUTO and request is None
         forms = (False, True) if both else (asked.tcp or guard.protocol is Listening.TCP,)
-        self._forms = {tcp: _Form(guard, asked._replace(tcp=tcp), callers, within) for tcp in forms}
+        self._forms = {tcp: _Form(_Asked(guard, asked._replace(tcp=tcp), within), callers) for tcp in forms}
 
     @property
     def answers(self) -> Iterator[Answer]:
-        """One for each set of deciding rules."""
-        return (answer for form in self._forms.values() for answer in form.answers(_decided))
-
-    @property
-    def summary(self) -> Iterator[Answer]:
-        """One for each verdict, with the rules and reasons of all that share it."""
-        forms = [list(form.answers(_verdicts)) for form in self._forms.values()]
+        """One for each verdict and layer on calls of callers that are treated alike, with the rules and reasons of each kind of
+        call among these."""
+        forms = [list(form.answers()) for form in self._forms.values()]
         return _merged(*forms) if len(forms) == 2 else iter(forms[0])
 
     def of(self, caller: Caller, request: Request) -> Outcome:
-        """What becomes of the class that a call belongs to. Raises KeyError where it belongs to none of them."""
+        """What becomes of the class that a call belongs to."""
         return self._forms[request.tcp].of(caller, request)
+
+
+class _Asked:
+    """What is asked about: a port, what is known of a request, and the rules that have a say."""
+
+    def __init__(self, guard: Guard, request: Request, within: Pattern) -> None:
+        self.guard = guard
+        self.request = request
+        self.within = within
+        proven = {mode.value is not MtlsMode.DISABLE for mode in guard.mtls.outcomes}
+        self.proven = True in proven
+        self.tied = len(proven) == 2
+        """Callers may be known, or not, by a tie: then every rule has a say about each."""
+        found = list(rules_of(guard, reads_http(guard, request)))
+        self._policies = [policy for policy, _ in found]
+        self.rules = [rule for _, rule in found]
+
+    def call(self, caller: Caller, request: Request) -> Call:
+        return seen(self.guard, caller, request, self.proven)
+
+    def precedence(self, chosen: Sequence[int], decisive: Callable[[int], bool]) -> Precedence:
+        """Which of some rules settle a call once they match, where `decisive` says that nothing else is asked of one."""
+        if self.tied:
+            return Precedence()
+        policies = [(place, self._policies[index]) for place, index in enumerate(chosen)]
+        sure = [(place, policy) for place, policy in policies if not policy.doubt and decisive(chosen[place])]
+        return Precedence(
+            _places(sure, Action.DENY),
+            _places(policies, Action.DENY, Action.ALLOW, None),
+            _places(sure, Action.ALLOW),
+            _places(policies, Action.ALLOW),
+        )
+
+
+class _Walk:
+    """Rules along the dimensions of calls."""
+
+    def __init__(self, dimensions: Sequence[Dimension], course: Course) -> None:
+        def step(state: State, place: int, choice: int) -> State:
+            _, _, answers, marks = dimensions[place].choices[choice]
+            return course.after(state, place, marks, answers)
+
+        self._dimensions = dimensions
+        self._course = course
+        self._branches = Branches(course.start, [len(dimension.choices) for dimension in dimensions], step)
+
+    @property
+    def ends(self) -> Iterator[tuple[State | None, list[Choice]]]:
+        """What is known of the rules in the end, with choices that lead to it; None = more than is looked at."""
+        for state, chosen in self._branches.ends.items():
+            places = zip(self._dimensions, chosen, strict=True)
+            yield state, [dimension.choices[choice] for dimension, choice in places]
+
+    def end(self, told: Callable[[Dimension], tuple[tuple[Truth, ...], frozenset[Mark]]]) -> State | None:
+        """Where answers and marks lead, as far as that was looked at."""
+        state = self._course.start
+        for place, dimension in enumerate(self._dimensions):
+            found, marks = told(dimension)
+            state = self._course.after(state, place, marks, found)
+        return state if state in self._branches.ends else None
+
+    def extents(self, wanted: Collection[State | None]) -> tuple[Extent, ...]:
+        """What leads to some ends."""
+        return tuple(
+            Extent(
+                tuple(
+                    (
+                        dimension.name,
+                        tuple(label for choice in sorted(chosen) for label in dimension.choices[choice].labels),
+                    )
+                    for dimension, chosen in zip(self._dimensions, box, strict=True)
+                    if len(chosen) < len(dimension.choices)
+                )
+            )
+            for box in self._branches.boxes(wanted)
+        )
 
 
 class _Form:
     """The calls to a port that are HTTP, or those that are not."""
 
-    def __init__(self, guard: Guard, request: Request, callers: Mapping[str, Caller] | None, within: Pattern) -> None:
-        self._guard = guard
-        self._request = request
-        self._proven = any(mode.value is not MtlsMode.DISABLE for mode in guard.mtls.outcomes)
-        self._rules = tuple(rules_of(guard, reads_http(guard, request)))
-        anybody = Callers(guard, request, self._rules, self._proven)
-        self._callers = anybody.dimensions() if callers is None else _stated(callers)
-        self._members: dict[Hashable, list[_Combination]] = {}
-        self._groups: dict[Hashable, _Group] = {}
-        for combination, chosen in _combined(self._callers):
-            caller = Caller(**{field: value for choice in chosen for field, value in choice.fields.items()})
-            signature = self._signature(caller)
-            self._members.setdefault(signature, []).append(combination)
-            if signature not in self._groups:
-                live = [rule for rule, asked in zip(self._rules, signature[2:], strict=True) if asked is not False]
-                self._groups[signature] = _Group(guard, caller, request, live, self._proven, within)
+    def __init__(self, asked: _Asked, callers: Mapping[str, Caller] | None) -> None:
+        self._tcp = asked.request.tcp
+        self._who = Callers(asked.guard, asked.request, asked.rules, asked.proven)
+        dimensions = self._who.all() if callers is None else self._who.named(callers)
+        nobody = asked.call(Caller(None), asked.request)
+        every = range(len(asked.rules))
+        precedence = asked.precedence(every, lambda index: _takes_all(asked.rules[index], nobody))
+        clauses = [_of_caller(rule) for rule in asked.rules]
+        self._walk = _Walk(dimensions, Course(clauses, _conditions(dimensions), nobody, precedence))
+        self._groups = {
+            state: _Group(asked, state, Caller(**{field: v for choice in chosen for field, v in choice.fields.items()}))
+            for state, chosen in self._walk.ends
+        }
 
-    def answers(self, key: Callable[[Outcome], Hashable]) -> Iterator[Answer]:
-        """By what `key` says of an outcome; callers whose requests all have the same answers are put together."""
-        alike: dict[Hashable, tuple[list[_Combination], _Group]] = {}
-        for signature, group in self._groups.items():
-            answers = tuple((found, key(outcome), outcome.because) for found, _, outcome in group.answers(key))
-            alike.setdefault(answers, ([], group))[0].extend(self._members[signature])
-        for members, group in alike.values():
-            callers = tuple(_extents(self._callers, members))
-            for found, request, outcome in group.answers(key):
-                yield Answer(callers, found, self._request.tcp, group.caller, request, outcome)
+    def answers(self) -> Iterator[Answer]:
+        """Callers whose requests all have the same answers are put together."""
+        alike: dict[Hashable, tuple[list[State | None], _Group, Sequence[_Found]]] = {}
+        for state, group in self._groups.items():
+            found = tuple(group.answers())
+            same = tuple((extents, _verdicts(outcome), outcome.because) for extents, _, outcome in found)
+            alike.setdefault(same, ([], group, found))[0].append(state)
+        for states, group, answers in alike.values():
+            callers = self._walk.extents(states)
+            for extents, request, outcome in answers:
+                yield Answer(callers, extents, self._tcp, group.caller, request, outcome)
 
     def of(self, caller: Caller, request: Request) -> Outcome:
-        return self._groups[self._signature(caller)].of(request)
+        state = self._walk.end(lambda dimension: self._who.told(caller, dimension.conditions))
+        return self._groups[state].of(request) if state in self._groups else _BEYOND
 
-    def _signature(self, caller: Caller) -> tuple[Any, ...]:
-        """All that the filters can tell of a caller: whether it has an identity, whether its token is refused, and what each
-        rule makes of it."""
-        call = seen(self._guard, caller, self._request, self._proven)
-        refused = checked(self._guard, caller, self._request).refuses
-        return (caller.identity is None, refused, *(_takes_caller(rule, call) for rule in self._rules))
+
+_Found = tuple[tuple[Extent, ...], Request, Outcome]
+"""Requests with one verdict, an example, and what becomes of it."""
 
 
 class _Group:
-    """The requests of callers that all rules treat alike. `live` are the rules that take such callers, or may."""
+    """The requests of callers that all rules treat alike; `state` is what they make of these."""
 
-    def __init__(
-        self, guard: Guard, caller: Caller, request: Request, live: Sequence[Rule], proven: bool, within: Pattern
-    ) -> None:
+    def __init__(self, asked: _Asked, state: State | None, caller: Caller) -> None:
         self.caller = caller
-        self._guard = guard
-        self._proven = proven
-        self._live = live
-        self._dimensions = requests(live, request, within, self._call)
-        self._outcomes: dict[Hashable, tuple[Request, Outcome]] = {}
-        self._members: dict[Hashable, list[_Combination]] = {}
-        constant = {id(condition): condition.of(self._call(request)) for rule in live for condition in rule.conditions}
-        varying = [id(condition) for conditions in by_attribute(live).values() for condition in conditions]
-        for combination, chosen in _combined(self._dimensions):
-            answers = (answer for choice in chosen for answer in choice.answers)
-            known: dict[int, Any] = constant | dict(zip(varying, answers, strict=True))
-            signature = tuple(_takes_request(rule, lambda condition: known[id(condition)]) for rule in live)  # noqa: B023
-            self._members.setdefault(signature, []).append(combination)
-            if signature not in self._outcomes:
-                asked = reduce(changed, (choice.fields for choice in chosen), request)
-                self._outcomes[signature] = asked, decide(guard, caller, asked)
+        self._asked = asked
+        takes = state.clauses if state else ()
+        live = [index for index, taken in enumerate(takes) if asked.tied or taken is not False]
+        rules = [asked.rules[index] for index in live]
+        dimensions = requests(rules, asked.request, asked.within, self._call)
+        precedence = asked.precedence(live, lambda index: takes[index] is True)
+        clauses = [_of_request(rule) for rule in rules]
+        self._walk = _Walk(dimensions, Course(clauses, _conditions(dimensions), self._call(asked.request), precedence))
+        self._outcomes: dict[State | None, tuple[Request, Outcome]] = {}
+        for end, chosen in self._walk.ends:
+            request = reduce(changed, (choice.fields for choice in chosen), asked.request)
+            is_beyond = state is None or end is None
+            self._outcomes[end] = request, _BEYOND if is_beyond else decide(asked.guard, caller, request)
 
-    def answers(self, key: Callable[[Outcome], Hashable]) -> Iterator[tuple[tuple[Extent, ...], Request, Outcome]]:
-        """The requests whose outcomes have one key, an example of them, and the outcomes together."""
-        alike: dict[Hashable, list[Hashable]] = {}
-        for signature, (_, outcome) in self._outcomes.items():
-            alike.setdefault(key(outcome), []).append(signature)
-        for signatures in alike.values():
-            members = [combination for signature in signatures for combination in self._members[signature]]
-            example = self._outcomes[signatures[0]][0]
-            extents = tuple(_extents(self._dimensions, members))
-            yield extents, example, _together([self._outcomes[signature][1] for signature in signatures])
+    def answers(self) -> Iterator[_Found]:
+        alike: dict[Hashable, list[State | None]] = {}
+        for state, (_, outcome) in self._outcomes.items():
+            alike.setdefault(_verdicts(outcome), []).append(state)
+        for states in alike.values():
+            outcome = _together([self._outcomes[state][1] for state in states])
+            yield self._walk.extents(states), self._outcomes[states[0]][0], outcome
 
     def of(self, request: Request) -> Outcome:
         call = self._call(request)
-        signature = tuple(_takes_request(rule, lambda condition: condition.of(call)) for rule in self._live)
-        return self._outcomes[signature][1]
+        state = self._walk.end(lambda dimension: (answered(dimension.conditions, call), frozenset()))
+        return self._outcomes[state][1] if state in self._outcomes else _BEYOND
 
     def _call(self, request: Request) -> Call:
-        return seen(self._guard, self.caller, request, self._proven)
+        return self._asked.call(self.caller, request)
 
 
 def _merged(requests: Sequence[Answer], bytes_: Sequence[Answer]) -> Iterator[Answer]:
     """The answers about HTTP and about other bytes, as one where all of either is treated alike."""
 
     def key(answer: Answer) -> Hashable:
-        return answer.callers, answer.requests, _decided(answer.outcome), answer.outcome.because
+        decided = tuple(
+            (e.value.verdict, e.value.layer, tuple(map(str, e.value.rules))) for e in answer.outcome.outcomes
+        )
+        return answer.callers, answer.requests, decided, answer.outcome.because
 
     alike = {key(answer) for answer in requests} & {key(a) for a in bytes_ if a.requests == (Extent(()),)}
     yield from (answer._replace(tcp=None) if key(answer) in alike else answer for answer in requests)
     yield from (answer for answer in bytes_ if key(answer) not in alike)
 
 
-def _takes_caller(rule: Rule, call: Call) -> Truth:
-    """What a rule makes of a caller, whatever is asked for."""
-    sources = [all_of(condition.of(call) for condition in source) for source in rule.sources]
-    when = (condition.of(call) for condition in rule.when if condition.kind not in OF_REQUESTS)
-    return all_of((any_of(sources) if sources else True, *when))
+def _of_caller(rule: Rule) -> Clause:
+    """What a rule asks of a caller."""
+    when = [condition for condition in rule.when if condition.kind not in OF_REQUESTS]
+    return [(*source, *when) for source in rule.sources or ((),)]
 
 
-def _takes_request(rule: Rule, answer: Callable[[Condition], Truth]) -> Truth:
-    """What a rule makes of a request, whoever sends it, by what its conditions answer."""
-    operations = [all_of(map(answer, operation)) for operation in rule.operations]
-    when = (answer(condition) for condition in rule.when if condition.kind in OF_REQUESTS)
-    return all_of((any_of(operations) if operations else True, *when))
+def _of_request(rule: Rule) -> Clause:
+    """What a rule asks of a request."""
+    when = [condition for condition in rule.when if condition.kind in OF_REQUESTS]
+    return [(*operation, *when) for operation in rule.operations or ((),)]
 
 
-def _stated(callers: Mapping[str, Caller]) -> Dimensions:
-    return {"caller": [Choice(caller._asdict(), (name,)) for name, caller in callers.items()]}
+def _takes_all(rule: Rule, call: Call) -> bool:
+    """Whether a rule takes every request to the port."""
+    return any(
+        all(condition.kind not in OF_REQUESTS for condition in conditions)
+        and all_of(condition.of(call) for condition in conditions) is True
+        for conditions in _of_request(rule)
+    )
 
 
-def _combined(dimensions: Dimensions) -> Iterator[tuple[_Combination, list[Choice]]]:
-    """Every combination of choices, with the choices."""
-    for chosen in product(*(enumerate(choices) for choices in dimensions.values())):
-        yield tuple(index for index, _ in chosen), [choice for _, choice in chosen]
+def _conditions(dimensions: Sequence[Dimension]) -> list[Any]:
+    return [dimension.conditions for dimension in dimensions]
 
 
-def _decided(outcome: Outcome) -> Hashable:
-    """What makes two outcomes the same answer."""
-    return tuple((e.value.verdict, e.value.layer, tuple(map(str, e.value.rules))) for e in outcome.outcomes)
+def _places(policies: Sequence[tuple[int, Policy]], *actions: Action | None) -> list[int]:
+    return [place for place, policy in policies if policy.action in actions]
 
 
 def _verdicts(outcome: Outcome) -> Hashable:
-    return tuple((e.value.verdict, e.value.layer) for e in outcome.outcomes)
+    return tuple((each.value.verdict, each.value.layer) for each in outcome.outcomes)
 
 
 def _together(outcomes: Sequence[Outcome]) -> Outcome:
@@ -219,26 +289,3 @@ def _together(outcomes: Sequence[Outcome]) -> Outcome:
     rules = tuple({str(rule): rule for outcome in outcomes for rule in outcome.value.rules}.values())
     because = tuple(dict.fromkeys(reason for outcome in outcomes for reason in outcome.because))
     return first._replace(value=first.value._replace(rules=rules), because=because)
-
-
-def _extents(dimensions: Dimensions, combinations: Sequence[_Combination]) -> Iterator[Extent]:
-    """Combinations in few words: as boxes that are as wide as they may be, and overlap where they like."""
-    wanted, covered = set(combinations), set[_Combination]()
-    every = [range(len(choices)) for choices in dimensions.values()]
-    for combination in combinations:
-        if combination not in covered:
-            box = [{choice} for choice in combination]
-            for position, choices in enumerate(every):
-                box[position] = {
-                    choice
-                    for choice in choices
-                    if wanted.issuperset(product(*box[:position], {choice}, *box[position + 1 :]))
-                }
-            covered.update(product(*box))
-            yield Extent(tuple(_parts(dimensions, box)))
-
-
-def _parts(dimensions: Dimensions, box: Sequence[set[int]]) -> Iterator[tuple[str, tuple[str, ...]]]:
-    for (name, choices), chosen in zip(dimensions.items(), box, strict=True):
-        if len(chosen) < len(choices):
-            yield name, tuple(label for index in sorted(chosen) for label in choices[index].labels)
