@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from meshlint.mesh.istio.authorization import matching
@@ -182,7 +182,7 @@ def test_a_further_allow_policy_denies_nothing_more(
     assert [pair for pair in zip(before, after, strict=True) if pair == (Verdict.ALLOW, Verdict.DENY)] == []
 
 
-@settings(MODEST, max_examples=70)
+@settings(MODEST, max_examples=70, phases=set(Phase) - {Phase.shrink})
 @given(
     st.lists(policies | policies | customs, max_size=4),
     modes,
@@ -198,7 +198,7 @@ def test_the_class_of_a_call_has_its_verdict(
         survey = Survey(guard)
         for caller, request, tcp in asked:
             call = caller, request._replace(tcp={8080: False, 5432: True}.get(port.number or 0, tcp))
-            assert verdict(survey.of(*call)) is verdict(decide(guard, *call)), (found, call)
+            assert verdict(survey.of(*call)) is verdict(decide(guard, *call)), (found, modes, call)
 
 
 @MODEST

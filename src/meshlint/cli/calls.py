@@ -8,12 +8,14 @@ from typing import Any
 from ..config import suggestion
 from ..mesh.effective import Effective
 from ..mesh.istio.authorization.calls import Identity
-from ..mesh.istio.authorization.decide import Outcome
+from ..mesh.istio.authorization.decide import Outcome, Verdict, verdict
 from ..mesh.istio.authorization.dimensions import OTHER
-from ..mesh.istio.authorization.survey import Answer, Extent
+from ..mesh.istio.authorization.survey import Answer, Extent, Survey
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Port
 from . import common
+
+_ORDER = (Verdict.ALLOW, Verdict.UNKNOWN, Verdict.DENY)
 
 _PLAIN = ("caller", "method", "path")
 """Things whose values need no name."""
@@ -29,28 +31,51 @@ def identity(text: str) -> Identity:
 
 
 def ports(mesh: Mesh, target: str) -> Sequence[Port]:
-    """The ports that `NAMESPACE/WORKLOAD[:PORT]` means, a port by number or name; none where the mesh has no such workload."""
+    """The ports that `NAMESPACE/WORKLOAD[:PORT]` means, a port by number or name, `*` for one that nothing names; none where
+    the mesh has no such workload or port. Where nothing names a port of the workload, it may have any.
+    """
     name, _, port = target.partition(":")
     found = next((workload for workload in mesh.workloads.all if str(workload) == name), None)
     if found is None:
         return ()
-    if port.isdecimal():
+    of = mesh.all_ports.of(found)
+    if port == "*":
+        return [mesh.all_ports.at(found, None)]
+    if port.isdecimal() and all(each.number is None for each in of):
         return [mesh.all_ports.at(found, int(port))]
-    named = mesh.all_ports.of(found)
-    return [each for each in named if port in ("", each.name, *(exposed.name for _, exposed in each.services))]
+    return [each for each in of if port in ("", str(each.number), each.name, *(e.name for _, e in each.services))]
 
 
 def unknown(meshes: Iterable[Mesh], target: str) -> str:
     """What is wrong with a target that no mesh has."""
     name, _, port = target.partition(":")
-    names = sorted({str(workload) for mesh in meshes for workload in mesh.workloads.all})
-    if name in names:
-        return f"{name} has no port {port}"
-    return f"no workload {name} is in the input{suggestion(name, names)}"
+    workloads = {str(workload): (mesh, workload) for mesh in meshes for workload in mesh.workloads.all}
+    if name not in workloads:
+        named = next((known for known in sorted(workloads) if known.endswith(f"/{name}")), None)
+        hint = f"; did you mean {named}?" if named else suggestion(name, sorted(workloads))
+        return f"no workload {name} is in the input{hint}"
+    mesh, workload = workloads[name]
+    of = mesh.all_ports.of(workload)
+    served = next((each for each in of if port in (str(exposed.number) for _, exposed in each.services)), None)
+    hint = f"; {port} of its Service leads to {served.number}" if served else "; * stands for any other"
+    return f"{name} has no port {port}: it has {', '.join(map(_named, of))}{hint}"
 
 
-def callers(answer: Answer) -> str:
-    return " | ".join(_words(extent) or "anyone" for extent in answer.callers)
+def unheard(meshes: Iterable[Mesh], caller: Identity) -> str | None:
+    """That no workload of the input has a service account, where the input has some."""
+    names = {f"{w.namespace}/{w.pod.account}" for mesh in meshes for w in mesh.workloads.all if w.pod}
+    if caller.trust_domain or not names or str(caller) in names:
+        return None
+    return f"no workload of the input runs as {caller}{suggestion(str(caller), sorted(names))}"
+
+
+def _named(port: Port) -> str:
+    return f"{port.number} ({port.name})" if port.name else str(port.number)
+
+
+def callers(answer: Answer, stated: str | None = None) -> str:
+    """`stated` is the name of the only caller that was asked about."""
+    return " | ".join(_words(extent) or stated or "anyone" for extent in answer.callers)
 
 
 def requests(answer: Answer) -> str:
@@ -64,14 +89,24 @@ def verdict_of(outcome: Outcome) -> Effective[str]:
     return Effective(outcome.value.verdict.value, outcome.because, candidates)
 
 
-def facts(ports: Sequence[Port], answer: Answer) -> dict[str, Any]:
+def ordered(survey: Survey) -> list[Answer]:
+    """The answers, those first that let a call through."""
+    return sorted(survey.answers, key=lambda answer: _ORDER.index(verdict(answer.outcome)))
+
+
+def depends_on(answers: Iterable[Answer]) -> Sequence[str]:
+    """What the requests of some answers differ in."""
+    return list(dict.fromkeys(name for answer in answers for extent in answer.requests for name, _ in extent.parts))
+
+
+def facts(ports: Sequence[Port], answer: Answer, stated: str | None = None) -> dict[str, Any]:
     """What JSON has of an answer besides its verdict."""
     decision = answer.outcome.value
     return {
         "workload": str(ports[0].workload),
         "ports": [port.number for port in ports],
         "tcp": answer.tcp,
-        "callers": [dict(extent.parts) for extent in answer.callers],
+        "callers": [{"caller": [stated]}] if stated else [dict(extent.parts) for extent in answer.callers],
         "requests": [dict(extent.parts) for extent in answer.requests],
         "layer": decision.layer.value,
         "policies": [f"{policy.namespace}/{policy.name}" for policy in decision.policies],

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 import click
 
+from ..mesh.istio.authorization import matching
 from ..mesh.istio.authorization.calls import Caller, Request
 from ..mesh.istio.authorization.decide import Outcome, Verdict, verdict
 from ..mesh.istio.authorization.survey import Answer, Survey
@@ -23,7 +24,11 @@ _EXIT = {Verdict.ALLOW: 0, Verdict.DENY: 1, Verdict.UNKNOWN: 4}
 @click.option("--from", "caller", metavar="NS/ACCOUNT", help="The service account that calls, with mTLS.")
 @click.option("--plaintext", is_flag=True, help="The caller has no certificate of the mesh.")
 @click.option(
-    "--to", "target", metavar="NS/WORKLOAD:PORT", required=True, help="The container port, by number or name."
+    "--to",
+    "target",
+    metavar="NS/WORKLOAD:PORT",
+    required=True,
+    help="A port of the pods, by number or name; all if left out.",
 )
 @click.option("--method", help="The HTTP method; may be any when left out, as are path and host.")
 @click.option("--path", help="The path of the request.")
@@ -56,13 +61,20 @@ def command(
 ) -> None:
     """Say whether the mesh of PATH... lets a call through, and why.
 
+    \b
+    meshlint can mesh/ --from shop/web --to inference/llm:8000 --method POST --path /v1/chat/completions
+    meshlint can mesh/ --plaintext --to inference/llm:http --expect deny
+
     Exit code: 0 allowed, 1 denied, 4 unknown; with --expect 0 as expected, 1 not, 4 unknown.
     """
     if (caller is None) is not plaintext:
         common.fail("one of --from and --plaintext says who calls", 2)
     if path is not None and not path.startswith("/"):
-        common.fail("--path begins with /", 2)
-    who = Caller(calls.identity(caller) if caller else None, _claims(claims) if claims else None, address)
+        common.fail(f"--path {path} does not begin with /", 2)
+    if tcp and (method or path or host or headers or claims):
+        common.fail("--tcp leaves no room for --method, --path, --host, --header and --claim, which only HTTP has", 2)
+    identity = calls.identity(caller) if caller else None
+    who = Caller(identity, _claims(claims) if claims else None, _address(address))
     request = Request(method, path, host, dict(map(_header, headers)), tcp)
     paths = paths or (".",)
     with common.usage_errors():
@@ -72,16 +84,19 @@ def command(
         _Found(label if len(given.variants) > 1 else "", port, answer)
         for label, mesh in zip(given.variants, given.meshes, strict=True)
         for port in calls.ports(mesh, target)
-        for answer in Survey(mesh.guard(port), {caller or "plaintext": who}, request).answers
+        for answer in calls.ordered(Survey(mesh.guard(port), {caller or "plaintext": who}, request))
     ]
     if not answers:
         common.fail(calls.unknown(given.meshes, target), 2)
+    if note := identity and calls.unheard(given.meshes, identity):
+        click.echo(printable(f"meshlint: note: {note}"), err=True)
     verdicts = {verdict(found.answer.outcome) for found in answers}
     together = verdicts.pop() if len(verdicts) == 1 else Verdict.UNKNOWN
+    stated = caller or "plaintext"
     if format_ == "json":
-        _write_json(together, answers)
+        _write_json(together, answers, stated)
     else:
-        _write(f"{together.value}: {caller or 'plaintext'} to {target}", answers)
+        _write(f"{together.value}: {stated} to {target}", answers)
     sys.exit(3 if given.failures else _code(together, expect))
 
 
@@ -102,10 +117,18 @@ def _code(found: Verdict, expect: str | None) -> int:
     return 1
 
 
+def _address(text: str | None) -> str | None:
+    if text and matching.block(text) is None:
+        common.fail(f"--ip {text} is no address", 2)
+    return text
+
+
 def _header(text: str) -> tuple[str, str]:
     name, colon, value = text.partition(":")
     if not (name and colon):
         common.fail(f"--header {text} is not NAME: VALUE", 2)
+    if name.strip().lower() == "host":
+        common.fail(f"--header {text} is said with --host", 2)
     return name.strip().lower(), value.strip()
 
 
@@ -127,7 +150,8 @@ def _claims(texts: Sequence[str]) -> dict[str, Any]:
 
 def _write(title: str, answers: Sequence[_Found]) -> None:
     """The verdict, and below it the reasons; where it differs, those of each kind of request."""
-    click.echo(printable(title))
+    depends = calls.depends_on(found.answer for found in answers)
+    click.echo(printable(f"{title}, which depends on {' and '.join(depends)}" if depends else title))
     for found in answers:
         if len(answers) > 1:
             where = f"{found.port}{f' in variant {found.variant}' if found.variant else ''}"
@@ -148,16 +172,18 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
         yield from (f"  {common.words(each)}" for each in candidate.because)
 
 
-def _write_json(together: Verdict, answers: Sequence[_Found]) -> None:
+def _write_json(together: Verdict, answers: Sequence[_Found], stated: str) -> None:
     import json
 
     content = {
         "verdict": together.value,
-        "answers": [{"variant": found.variant or None, **_answer(found.port, found.answer)} for found in answers],
+        "answers": [
+            {"variant": found.variant or None, **_answer(found.port, found.answer, stated)} for found in answers
+        ],
     }
     click.echo(json.dumps(content, indent=2))
 
 
-def _answer(port: Port, answer: Answer) -> dict[str, Any]:
+def _answer(port: Port, answer: Answer, stated: str) -> dict[str, Any]:
     because = [common.plain(reason) for reason in answer.outcome.because]
-    return calls.facts([port], answer) | {"verdict": verdict(answer.outcome).value, "because": because}
+    return calls.facts([port], answer, stated) | {"verdict": verdict(answer.outcome).value, "because": because}

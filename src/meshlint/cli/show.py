@@ -11,7 +11,6 @@ import click
 
 from ..mesh.effective import Effective
 from ..mesh.istio.authorization.calls import Caller
-from ..mesh.istio.authorization.decide import Verdict, verdict
 from ..mesh.istio.authorization.survey import Answer, Survey
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Retries, Route
@@ -184,17 +183,14 @@ def _access(mesh: Mesh, target: str | None, caller: str | None) -> Iterator[Row]
     for port in calls.ports(mesh, target) if target else mesh.ports:
         guard = mesh.guard(port)
         survey = Survey(guard, who) if who else mesh.authorization.survey(guard)
-        answers = sorted(survey.answers, key=lambda answer: _LAST[verdict(answer.outcome)])
+        answers = calls.ordered(survey)
         key = repr([(calls.callers(a), calls.requests(a), a.tcp, a.outcome.because) for a in answers])
         alike.setdefault((str(port.workload), key), ([], answers))[0].append(port)
     for ports, answers in alike.values():
         subject = ",".join([str(ports[0]), *(str(port).rpartition(":")[2] for port in ports[1:])])
         for answer in answers:
-            words = {"callers": calls.callers(answer), "requests": calls.requests(answer)}
-            yield Row(subject, {"verdict": calls.verdict_of(answer.outcome)}, calls.facts(ports, answer), words)
-
-
-_LAST = {Verdict.ALLOW: 0, Verdict.UNKNOWN: 1, Verdict.DENY: 2}
+            words = {"callers": calls.callers(answer, caller), "requests": calls.requests(answer)}
+            yield Row(subject, {"verdict": calls.verdict_of(answer.outcome)}, calls.facts(ports, answer, caller), words)
 
 
 def _text(value: Any, column: str) -> str:

@@ -28,6 +28,12 @@ class PodTemplate(NamedTuple):
     container_paths: tuple[Path, ...]
     spec_path: Path
 
+    @property
+    def account(self) -> str:
+        """The service account it runs as."""
+        name = self.spec.get("serviceAccountName") or self.spec.get("serviceAccount")
+        return name if isinstance(name, str) else "default"
+
     def containers(self) -> Iterator[tuple[Path, Mapping[str, Any]]]:
         """Init containers and containers, each with its path in the resource."""
         for path in self.container_paths:

@@ -91,8 +91,8 @@ class Ports:
             numbers = [None]
         return [self._port(workload, n, names, tuple(exposed.get(n or 0, ()))) for n in numbers]
 
-    def at(self, workload: Workload, number: int) -> Port:
-        """The port of a number, also one that nothing names."""
+    def at(self, workload: Workload, number: int | None) -> Port:
+        """The port of a number, also one that nothing names; None = any of those."""
         named = (port for port in self.of(workload) if port.number == number)
         return next(named, self._port(workload, number, {}, ()))
 

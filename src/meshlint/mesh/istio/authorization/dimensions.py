@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from itertools import islice, product
 from typing import Any, NamedTuple
 
@@ -68,10 +68,13 @@ def told_apart(samples: Sampled, asked: Asked) -> Sequence[Choice]:
 class Callers:
     """The callers that rules tell apart: by identity, address, and token where tokens are checked."""
 
-    def __init__(self, guard: Guard, request: Request, rules: Sequence[Rule], proven: bool) -> None:
+    def __init__(
+        self, guard: Guard, request: Request, rules: Sequence[Rule], proven: bool, before_tokens: Collection[int]
+    ) -> None:
         self._guard = guard
         self._request = request
         self._proven = proven
+        self._before_tokens = before_tokens
         self._conditions = tuple(c for rule in rules for c in rule.conditions if c.kind not in OF_REQUESTS)
 
     def named(self, callers: Mapping[str, Caller]) -> list[Dimension]:
@@ -107,7 +110,9 @@ class Callers:
         call = seen(self._guard, caller, self._request, self._proven)
         refused = checked(self._guard, caller, self._request).refuses
         marks: Sequence[Mark] = ("certificate", caller.identity is not None), ("token is refused", refused)
-        return answered(conditions, call), frozenset(mark for mark in marks if mark[1] is not False)
+        early = call._replace(claims=None)
+        answers = (c.of(early if id(c) in self._before_tokens else call) for c in conditions)
+        return tuple(answers), frozenset(mark for mark in marks if mark[1] is not False)
 
     def _tests(self, *kinds: Kind) -> Iterator[tuple[Condition, Value, Test]]:
         for condition in self._conditions:
@@ -170,11 +175,17 @@ class Callers:
 
 
 def requests(
-    rules: Sequence[Rule], request: Request, within: Pattern, call_of: Callable[[Request], Call]
+    rules: Sequence[Rule], request: Request, within: Pattern, any_header: bool, call_of: Callable[[Request], Call]
 ) -> list[Dimension]:
-    """The requests that rules tell apart, of those that fit what is known of one."""
+    """The requests that rules tell apart, of those that fit what is known of one; `any_header`: it may have others."""
     return [
-        _of_requests(attribute, tuple(conditions), request, within, call_of)
+        _of_requests(
+            attribute,
+            tuple(conditions),
+            _of_attribute(attribute, conditions, request, within, any_header),
+            request,
+            call_of,
+        )
         for attribute, conditions in _by_attribute(rules).items()
     ]
 
@@ -185,12 +196,15 @@ def answered(conditions: Conditions, call: Call) -> tuple[Truth, ...]:
 
 
 def _of_requests(
-    attribute: Attribute, conditions: Conditions, request: Request, within: Pattern, call_of: Callable[[Request], Call]
+    attribute: Attribute,
+    conditions: Conditions,
+    samples: Sampled,
+    request: Request,
+    call_of: Callable[[Request], Call],
 ) -> Dimension:
     def asked(fields: Mapping[str, Any]) -> tuple[tuple[Truth, ...], frozenset[Mark]]:
         return answered(conditions, call_of(changed(request, fields))), frozenset()
 
-    samples = _of_attribute(attribute, conditions, request, within)
     return Dimension(_word(attribute), conditions, told_apart(samples, asked))
 
 
@@ -208,9 +222,11 @@ def changed(request: Request, fields: Mapping[str, Any]) -> Request:
     return request._replace(**{**fields, "headers": headers})
 
 
-def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request: Request, within: Pattern) -> Sampled:
+def _of_attribute(
+    attribute: Attribute, conditions: Sequence[Condition], request: Request, within: Pattern, any_header: bool
+) -> Sampled:
     named = [
-        Named(test.wanted, value.text)
+        Named(test.wanted, _said(test.wanted, value))
         for condition in conditions
         for value in (*condition.values, *condition.excluded)
         for test in value.tests or ()
@@ -222,7 +238,8 @@ def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request
             yield {}, request.headers[name]
             return
         yield {"headers": {name: None}}, "absent"
-        yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, OTHER))
+        if any_header:
+            yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, OTHER))
         return
     field = attribute.kind.name.lower()
     given = getattr(request, field)
@@ -231,6 +248,11 @@ def _of_attribute(attribute: Attribute, conditions: Sequence[Condition], request
         return
     where = within if attribute.kind is Kind.PATH else SOMETHING
     yield from (({field: value}, label) for value, label in texts(named, where, OTHER))
+
+
+def _said(pattern: Pattern, value: Value) -> str:
+    """A value of a policy in words: a `*` that is no wildcard is told as such."""
+    return f"{value.text} literally" if pattern.exact and "*" in pattern.exact else value.text
 
 
 def _attribute(condition: Condition) -> Attribute:

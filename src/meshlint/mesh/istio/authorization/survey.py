@@ -57,9 +57,8 @@ _BEYOND = Effective(
 class Survey:
     """What becomes of the calls to a port.
 
-    `callers`, by their names; None = whoever there may be. What `request` says is fixed; what it leaves open (a method, path or
-    host that is None, headers that it does not have) may be anything, and where it is None, bytes that are no HTTP are asked
-    about as well. `within` limits the paths.
+    `callers`, by their names; None = whoever there may be. `request` None = whatever is sent; else what it says is fixed, and a
+    method, path or host that is None may be any. `within` limits the paths.
     """
 
     def __init__(
@@ -72,7 +71,9 @@ class Survey:
         asked = request or Request()
         both = guard.protocol is Listening.AUTO and request is None
         forms = (False, True) if both else (asked.tcp or guard.protocol is Listening.TCP,)
-        self._forms = {tcp: _Form(_Asked(guard, asked._replace(tcp=tcp), within), callers) for tcp in forms}
+        self._forms = {
+            tcp: _Form(_Asked(guard, asked._replace(tcp=tcp), within, request is None), callers) for tcp in forms
+        }
 
     @property
     def answers(self) -> Iterator[Answer]:
@@ -89,10 +90,11 @@ class Survey:
 class _Asked:
     """What is asked about: a port, what is known of a request, and the rules that have a say."""
 
-    def __init__(self, guard: Guard, request: Request, within: Pattern) -> None:
+    def __init__(self, guard: Guard, request: Request, within: Pattern, any_header: bool) -> None:
         self.guard = guard
         self.request = request
         self.within = within
+        self.any_header = any_header
         proven = {mode.value is not MtlsMode.DISABLE for mode in guard.mtls.outcomes}
         self.proven = True in proven
         self.tied = len(proven) == 2
@@ -100,6 +102,8 @@ class _Asked:
         found = list(rules_of(guard, reads_http(guard, request)))
         self._policies = [policy for policy, _ in found]
         self.rules = [rule for _, rule in found]
+        self.before_tokens = {id(c) for p, rule in found if p.action is Action.CUSTOM for c in rule.conditions}
+        """The conditions that are asked before tokens are checked."""
 
     def call(self, caller: Caller, request: Request) -> Call:
         return seen(self.guard, caller, request, self.proven)
@@ -167,7 +171,7 @@ class _Form:
 
     def __init__(self, asked: _Asked, callers: Mapping[str, Caller] | None) -> None:
         self._tcp = asked.request.tcp
-        self._who = Callers(asked.guard, asked.request, asked.rules, asked.proven)
+        self._who = Callers(asked.guard, asked.request, asked.rules, asked.proven, asked.before_tokens)
         dimensions = self._who.all() if callers is None else self._who.named(callers)
         nobody = asked.call(Caller(None), asked.request)
         every = range(len(asked.rules))
@@ -209,7 +213,7 @@ class _Group:
         takes = state.clauses if state else ()
         live = [index for index, taken in enumerate(takes) if asked.tied or taken is not False]
         rules = [asked.rules[index] for index in live]
-        dimensions = requests(rules, asked.request, asked.within, self._call)
+        dimensions = requests(rules, asked.request, asked.within, asked.any_header, self._call)
         precedence = asked.precedence(live, lambda index: takes[index] is True)
         clauses = [_of_request(rule) for rule in rules]
         self._walk = _Walk(dimensions, Course(clauses, _conditions(dimensions), self._call(asked.request), precedence))
