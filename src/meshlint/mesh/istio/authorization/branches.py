@@ -11,7 +11,7 @@ S = TypeVar("S", bound=Hashable)
 Box = tuple[frozenset[int], ...]
 """Per dimension some of its choices: all combinations of them."""
 
-MOST_STATES = 4_000
+MOST_STATES = 1_000
 """After a dimension. Where others would lead is not followed up."""
 
 MOST_BOXES = 100

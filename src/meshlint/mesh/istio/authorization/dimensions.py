@@ -136,7 +136,7 @@ class Callers:
 
     def _tokens(self) -> Sampled:
         """No token, and tokens that differ in claims that are asked for. Their issuers are known ones, or named by a rule."""
-        yield {"claims": None}, "without a token"
+        yield {"claims": None}, "absent"
         names = {_claim(test): None for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)}
         names.pop(("iss",), None)
         claims = [self._issuers(), *(self._values(name) for name in names)]
@@ -144,7 +144,7 @@ class Callers:
             given: dict[str, Any] = {}
             for name, value in (pair for pair, _ in chosen):
                 _put(given, name, value)
-            yield {"claims": given}, "token with " + ", ".join(label for _, label in chosen if label)
+            yield {"claims": given}, "with " + ", ".join(label for _, label in chosen if label)
 
     def _issuers(self) -> list[tuple[tuple[tuple[str, ...], Any], str]]:
         known = [token.issuer for token in self._guard.applied.tokens if isinstance(token.issuer, str) and token.issuer]
@@ -156,15 +156,16 @@ class Callers:
     def _values(self, name: tuple[str, ...]) -> list[tuple[tuple[tuple[str, ...], Any], str]]:
         """The values of a claim that tests tell apart; none at all is one of them."""
         called, tests = ".".join(name), [t for _, _, t in self._tests(Kind.TOKEN, Kind.CLAIM) if _claim(t) == name]
-        samples: list[tuple[Any, str]] = [(None, f"no {called}")]
-        samples += [(value, f"{called} {label}") for value, label in texts(self._named(name), ANYTHING, OTHER)]
-        found: dict[Hashable, tuple[tuple[tuple[str, ...], Any], str]] = {}
+        samples: list[tuple[Any, str]] = [(None, "absent"), *texts(self._named(name), ANYTHING, OTHER)]
+        found: dict[Hashable, tuple[Any, list[str]]] = {}
         for value, label in samples:
             fits = tuple(
                 value is not None and test.wanted.matches(value) for test in tests if isinstance(test.wanted, Pattern)
             )
-            found.setdefault(fits, ((name, value), label))
-        return list(found.values())
+            labels = found.setdefault(fits, (value, []))[1]
+            if label not in labels:
+                labels.append(label)
+        return [((name, value), f"{called} {' or '.join(labels)}") for value, labels in found.values()]
 
     def _named(self, name: tuple[str, ...]) -> list[Named]:
         return [
