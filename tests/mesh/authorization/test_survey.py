@@ -66,6 +66,11 @@ SURVEYS = {
             ("token with iss any other, role absent or any other or with iss any other, role admin", "*", "deny"),
         },
     ),
+    "a claim without a name": (
+        QUIET + rules("when: [{key: request.auth.claims, values: [admin]}]"),
+        8080,
+        {("token absent or with iss https://i", "*", "deny"), ("token with iss any other", "*", "deny")},
+    ),
     "addresses": (
         rules("from: [{source: {ipBlocks: [10.0.0.0/8], notIpBlocks: [10.1.0.0/16]}}]"),
         8080,

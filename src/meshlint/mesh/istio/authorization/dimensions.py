@@ -137,9 +137,8 @@ class Callers:
     def _tokens(self) -> Sampled:
         """No token, and tokens that differ in claims that are asked for. Their issuers are known ones, or named by a rule."""
         yield {"claims": None}, "absent"
-        names = {_claim(test): None for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM)}
-        names.pop(("iss",), None)
-        claims = [self._issuers(), *(self._values(name) for name in names)]
+        names = dict.fromkeys(_claim(test) for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM))
+        claims = [self._issuers(), *(self._values(name) for name in names if name not in ((), ("iss",)))]
         for chosen in islice(product(*claims), MOST_TOKENS):
             given: dict[str, Any] = {}
             for name, value in (pair for pair, _ in chosen):
