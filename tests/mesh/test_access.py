@@ -43,6 +43,7 @@ sources = st.one_of(
     st.fixed_dictionaries({"namespaces": some(("shop", "sh*", "*ing", "o*s"))}),
     st.fixed_dictionaries({"notNamespaces": some(("shop", "sh*"))}),
     st.fixed_dictionaries({"serviceAccounts": some(("web", "ops/job"))}),
+    st.fixed_dictionaries({"remoteIpBlocks": some(("10.0.0.0/8", "192.168.0.1"))}),
     st.fixed_dictionaries({"ipBlocks": some(("10.0.0.0/8", "10.1.0.0/16", "192.168.0.1"))}),
     st.fixed_dictionaries({"requestPrincipals": some(("*", f"{ISSUER}/u", f"{ISSUER}/*", "*/v"))}),
     st.fixed_dictionaries(
@@ -60,7 +61,14 @@ operations = st.one_of(
 conditions = st.builds(
     lambda key, word, values: {"key": key, word: values},
     st.sampled_from(
-        ["request.headers[x-a]", "request.headers[:path]", "request.headers[host]", "request.auth.claims[group]"]
+        [
+            "request.headers[x-a]",
+            "request.headers[:path]",
+            "request.headers[host]",
+            "request.headers[x-forwarded-for]",
+            "request.auth.claims[group]",
+            "request.auth.claims",
+        ]
     ),
     st.sampled_from(["values", "notValues"]),
     some(("v", "v*", "*v", "*", "/a*", "llm")),
@@ -92,7 +100,7 @@ callers = st.builds(
         optional={"group": st.sampled_from(["v", "vx", "xv", "x"])},
     ),
     st.sampled_from(["10.0.0.1", "10.1.2.3", "192.168.0.1", "192.168.0.2"]),
-    st.none(),
+    st.none() | st.just("10.0.0.1"),
 )
 pieces = st.sampled_from(["a", "b", "/", "/", "x", "ab", "a b"])
 requests = st.builds(
@@ -100,7 +108,13 @@ requests = st.builds(
     st.sampled_from(["GET", "POST", "PUT", "PATCH", "get", "XT"]),
     st.lists(pieces, max_size=5).map(lambda words: "/" + "".join(words)),
     st.sampled_from(["llm", "LLM", "llm:80", "a.com", "llm:1.com", "b.COM", "x"]),
-    st.fixed_dictionaries({}, optional={"x-a": st.sampled_from(["v", "vw", "wv", "", "w", "/ab"])}),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "x-a": st.sampled_from(["v", "vw", "wv", "", "w", "/ab"]),
+            "x-forwarded-for": st.sampled_from(["v", "8.8.8.8, 10.0.0.1", "192.168.0.1"]),
+        },
+    ),
     st.just(False),
     st.none(),
     st.just(False),

@@ -172,6 +172,11 @@ class Call(NamedTuple):
         return tuple(value.split(" ")) if is_spaced else (value,)
 
 
+def forwarded(request: Request) -> str:
+    """The address that X-Forwarded-For ends with; "" where it is not sent."""
+    return request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+
+
 def spiffe(identity: Identity, own: str) -> str:
     """The name in a workload's certificate."""
     return f"{SPIFFE}{identity.trust_domain or own}/ns/{identity.namespace}/sa/{identity.account}"

@@ -16,7 +16,7 @@ from ...effective import Basis, Effective, Reason
 from ...subjects import DataPlane, MtlsMode
 from ..xds.protocols import Listening
 from .authorizers import Authorizers
-from .calls import Call, Caller, Normalization, Request, spiffe
+from .calls import Call, Caller, Normalization, Request, forwarded, spiffe
 from .paths import normalized
 from .policies import DRY_RUN, Action, Applied, Policy, Token
 from .rules import Rule
@@ -98,7 +98,7 @@ def seen(guard: Guard, caller: Caller, request: Request, proven: bool) -> Call:
         guard.number,
         spiffe(caller.identity, guard.domain) if caller.identity and proven else None,
         caller.address,
-        request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip() or caller.forwarded,
+        caller.forwarded or forwarded(request),
         caller.claims if tokens else None,
         spaced,
         None if request.path is None else normalized(request.path, guard.normalization),

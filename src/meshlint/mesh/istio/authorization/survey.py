@@ -16,7 +16,7 @@ from ...effective import Basis, Effective, Reason
 from ...subjects import MtlsMode
 from ..xds.protocols import Listening
 from .branches import Branches
-from .calls import Call, Caller, Request
+from .calls import Call, Caller, Request, forwarded
 from .decide import Decision, Outcome, Verdict, decide
 from .dimensions import OF_REQUESTS, Callers, Choice, Dimension, Mark, answered, changed, requests
 from .filters import Guard, Layer, reads_http, rules_of, seen
@@ -196,6 +196,7 @@ class _Form:
                 yield Answer(callers, extents, self._tcp, group.caller, request, outcome)
 
     def of(self, caller: Caller, request: Request) -> Outcome:
+        caller = caller._replace(forwarded=caller.forwarded or forwarded(request))
         state = self._walk.end(lambda dimension: self._who.told(caller, dimension.conditions))
         return self._groups[state].of(request) if state in self._groups else _BEYOND
 
