@@ -4,6 +4,7 @@
     outcome = decide(guard, caller, request)                    Effective[Decision]: verdict, layer, the rules that decided
     Caller(Identity("shop", "web"))                             a caller with a certificate; Caller(None) sends plaintext
     Request(method="POST", path="/v1/chat", host="llm")         None = not known: a condition on it may hold or not
+    mesh.authorization.survey(guard).answers                    the kinds of callers and requests, each with its outcome (survey.Answer)
 
 `outcome.value.verdict` is ALLOW, DENY or UNKNOWN; `outcome.because` is the chain of reasons, the last located one decides;
 `outcome.candidates` differ by a tie (of PeerAuthentications, or whether there is a proxy): `decide.verdict(outcome)` is UNKNOWN
