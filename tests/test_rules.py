@@ -679,6 +679,17 @@ MESSAGES = [
         "No workload or Service of ai-inference and rag was given: what policies say of the pods labelled app=llama, llama and "
         "the pods labelled app=index is taken on trust, and rules that need to know more stay silent or lose confidence.",
     ),
+    (
+        "authorization/identity_allowlist_bypassed_by_broader_allow/examples/bad_header.yaml:72",
+        "rule 0 of AuthorizationPolicy ai-inference/partners lets any caller reach ai-inference/llama (it asks for "
+        "methods POST; paths /v1/*; request.headers[x-partner] acme), so the allow-list in AuthorizationPolicy "
+        "ai-inference/llama no longer limits who may call it.",
+    ),
+    (
+        "authorization/identity_allowlist_bypassed_by_broader_allow/examples/bad_address.yaml:72",
+        "rule 0 of AuthorizationPolicy ai-inference/office lets any caller from 10.0.0.0/8 reach ai-inference/llama (it "
+        "asks for nothing), so the allow-list in AuthorizationPolicy ai-inference/llama no longer limits who may call it.",
+    ),
 ]
 
 

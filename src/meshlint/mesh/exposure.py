@@ -66,6 +66,12 @@ class Exposure:
             return Effective(True, workload.inference.because)
         return self.internal(workload)
 
+    def matters(self, workload: Workload) -> Effective[bool]:
+        """Whether a workload serves a model or is internal."""
+        if workload.inference:
+            return Effective(True, workload.inference.because)
+        return self.internal(workload)
+
     def _stated(self, workload: Workload) -> Effective[str] | None:
         if EXPOSURE in workload.labels:
             path = (*workload.pod.path, "metadata", "labels", EXPOSURE) if workload.pod else ("metadata",)

@@ -42,6 +42,7 @@ from .unsupplied import Unsupplied, unsupplied
 from .workloads import Workloads
 
 if TYPE_CHECKING:
+    from .istio.authorization.access import Access
     from .istio.authorization.authorization import Authorization
     from .istio.authorization.filters import Guard
     from .istio.capacity import Capacity
@@ -181,6 +182,12 @@ class Mesh:
     def guard(self, port: Port) -> Guard:
         """What decides who may use a port; ask `istio.authorization.decide.decide` with it."""
         return self.authorization.of_port(port)
+
+    def access(self, workload: Workload) -> Access | None:
+        """What policies say of the callers of a workload; None where not all that decides is known here."""
+        from .istio.authorization.access import access
+
+        return access(workload, self.authorization, self.external, self.ports_of(workload))
 
     @cached_property
     def hosts(self) -> Sequence[Host]:

@@ -93,10 +93,11 @@ class ExternalHosts:
         Such a rule looks as if it said what may be called. So does one that names what callers outside call the selected pods,
         where the input does not tell which names gateways serve and no host of the rule is known.
         """
-        rules = [self._outward(policy, index) for index in range(len(policy.items("spec", "rules")))]
+        rules = [self.outward_of(policy, index) for index in range(len(policy.items("spec", "rules")))]
         return [hosts for hosts in rules if hosts]
 
-    def _outward(self, policy: Resource, rule: int) -> tuple[Named, ...]:
+    def outward_of(self, policy: Resource, rule: int) -> tuple[Named, ...]:
+        """The same of one rule; none where it names anything else."""
         found: list[Named] = []
         for index, to in enumerate(policy.items("spec", "rules", rule, "to")):
             hosts = each(to, "operation", "hosts")

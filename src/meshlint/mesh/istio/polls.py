@@ -30,7 +30,7 @@ _SELECTORS = {SERVICE_MONITOR: "serviceMonitor", POD_MONITOR: "podMonitor"}
 _FIELDS = ("port", "portNumber", "targetPort")
 """By which an endpoint of a monitor names a port; of several, the operator takes the first."""
 
-_PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
+PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 class HealthCheck(NamedTuple):
@@ -147,7 +147,7 @@ class Polls:
         ):
             return
         for path, container in pod.containers():
-            for probe in _PROBES if container.get("name") != "istio-proxy" else ():
+            for probe in PROBES if container.get("name") != "istio-proxy" else ():
                 for handler in ("httpGet", "grpc"):
                     if _port_of(container, get(container, probe, handler)) == number:
                         where = pod.resource.at(*path, probe, handler, "port")

@@ -40,7 +40,7 @@ INBOUND = "traffic.sidecar.istio.io/includeInboundPorts"
 EXCLUDED = "traffic.sidecar.istio.io/excludeInboundPorts"
 _METRICS_NAMES = ("metrics", "http-metrics", "prometheus", "prom")
 _AMBIENT = "the ambient data plane takes DISABLE as PERMISSIVE"
-_OF_THE_PROXY = {15020, 15021, 15090}
+OF_THE_PROXY = {15020, 15021, 15090}
 """Ports of the proxy itself, which the injector takes out of its way."""
 
 
@@ -219,7 +219,7 @@ def _captured(pod: PodTemplate | None, number: int | None) -> bool:
     """Whether the proxy sees connections to a port; its own and those that annotations name are out of its way."""
     if pod is None or number is None:
         return True
-    if number in _OF_THE_PROXY or str(number) in _listed(pod.annotations.get(EXCLUDED, "")):
+    if number in OF_THE_PROXY or str(number) in _listed(pod.annotations.get(EXCLUDED, "")):
         return False
     included = pod.annotations.get(INBOUND, "*")
     return included == "*" or str(number) in _listed(included)

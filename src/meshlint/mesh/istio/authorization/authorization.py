@@ -34,6 +34,10 @@ class Authorization:
         """All that applies to the pods of a namespace with these labels."""
         return self._policies.of(namespace, labels)
 
+    def targets_in(self, namespace: str) -> bool:
+        """Whether policies of a namespace are attached to Gateways, waypoints or Services."""
+        return self._policies.targets_in(namespace)
+
     def of_port(self, port: Port) -> Guard:
         """What decides about the calls of a port. Where policies take a proxy for granted that the input does not show, so
         does this. What a gateway listens for is taken to be HTTP."""

@@ -87,6 +87,19 @@ class Pattern:
     def __hash__(self) -> int:
         return hash((self.parts, self.any_case))
 
+    def meets(self, other: Pattern) -> bool:
+        """Whether some value fits both, as far as their beginnings and ends tell."""
+        for one, another in ((self, other), (other, self)):
+            if one.exact is not None:
+                return another.matches(one.exact)
+        pairs = (self._end(0), other._end(0)), (self._end(-1)[::-1], other._end(-1)[::-1])
+        return all(one.startswith(another) or another.startswith(one) for one, another in pairs)
+
+    def _end(self, at: int) -> str:
+        """The text at the beginning or the end, before any wildcard."""
+        part = self.parts[at]
+        return "" if isinstance(part, Wild) else part.lower() if self.any_case else part
+
     def __repr__(self) -> str:
         return f"Pattern({self.parts!r})"
 

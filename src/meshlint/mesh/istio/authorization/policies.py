@@ -99,6 +99,10 @@ class Policies:
             self._applied[key] = Applied(in_force, tuple(policy for policy in policies if policy.dry_run), tokens)
         return self._applied[key]
 
+    def targets_in(self, namespace: str) -> bool:
+        """Whether an AuthorizationPolicy of a namespace has a targetRef."""
+        return namespace in self._authorizations.targeting
+
     def _policy(self, resource: Resource) -> Policy:
         if id(resource) not in self._policies:
             read = tuple(rules(resource, self._domains))
@@ -115,10 +119,12 @@ class _Attached:
         self._general: dict[str, list[Resource]] = defaultdict(list)
         self._unknown: dict[str, list[Resource]] = defaultdict(list)
         self._targeting: dict[tuple[str, str], list[Resource]] = defaultdict(list)
+        self.targeting: set[str] = set()
         selecting = []
         for resource in inventory.all(kind):
             targets, selector = list(_targets(resource)), _selector(resource)
             if targets:
+                self.targeting.add(resource.namespace)
                 for gateway in set(_gateways(targets, resource.namespace)):
                     self._targeting[resource.namespace, gateway].append(resource)
             elif not selector:

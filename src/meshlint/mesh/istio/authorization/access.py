@@ -1,0 +1,110 @@
+"""What the policies of a workload say of its callers, rule by rule."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import NamedTuple
+
+from ...effective import Reason
+from ...subjects import DataPlane, PlaintextUse, Port, Workload
+from ..external import ExternalHosts
+from ..polls import PROBES
+from ..ports import OF_THE_PROXY
+from .authorization import Authorization
+from .callers import Limit, Width, admits_only_accounts, limit, limit_of_refusal, opens_only
+from .policies import Action, Applied
+from .rules import Rule
+
+
+class Grant(NamedTuple):
+    """A rule of an ALLOW policy, and how far it limits its callers.
+
+    `outward`: it names hosts outside the mesh, as if it said what may be called (authorization-policy-does-not-restrict-egress).
+    """
+
+    rule: Rule
+    limit: Limit
+    outward: bool
+
+
+class Access(NamedTuple):
+    """Who may call a workload, as far as its policies tell.
+
+    `open_ports` serve nothing but metrics and probes; None = they are not known.
+    """
+
+    workload: Workload
+    applied: Applied
+    grants: tuple[Grant, ...]
+    open_ports: frozenset[int] | None
+
+    @property
+    def doubts(self) -> tuple[Reason, ...]:
+        """Why it is not known whether all these policies apply."""
+        return tuple(dict.fromkeys(reason for policy in self.applied.policies for reason in policy.doubt))
+
+    @property
+    def only_accounts(self) -> bool:
+        """Whether a DENY policy refuses all but listed service accounts."""
+        return admits_only_accounts(self.applied)
+
+    @property
+    def refusals(self) -> tuple[Rule, ...]:
+        """The DENY rules that ask who calls."""
+        rules = (rule for policy in self.applied.of(Action.DENY) for rule in policy.rules)
+        return tuple(
+            rule for rule in rules if limit_of_refusal(rule) is not None or limit(rule).width < Width.EVERYBODY
+        )
+
+    def guarded(self, open_paths: Collection[str]) -> tuple[Grant, ...]:
+        """The grants but health and metrics rules, which open nothing that a boundary between callers protects."""
+        return tuple(grant for grant in self.grants if not opens_only(grant.rule, open_paths, self.open_ports))
+
+
+OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*")
+"""What may be open to everyone where a rule has no option of its own."""
+
+
+def access(
+    workload: Workload, authorization: Authorization, external: ExternalHosts, ports: Sequence[Port]
+) -> Access | None:
+    """None where the input does not tell all that decides: for ambient workloads, the policies of waypoints."""
+    if workload.data_plane.value is DataPlane.AMBIENT and authorization.targets_in(workload.namespace):
+        return None
+    applied = authorization.applied(workload.namespace, workload.labels)
+    rules = (rule for policy in applied.of(Action.ALLOW) for rule in policy.rules)
+    grants = tuple(
+        Grant(rule, limit(rule), bool(external.outward_of(rule.policy, rule.position)))
+        for rule in rules
+        if all(condition.is_readable for condition in rule.conditions)
+    )
+    return Access(workload, applied, grants, _open_ports(workload, ports))
+
+
+def _open_ports(workload: Workload, ports: Sequence[Port]) -> frozenset[int] | None:
+    if workload.implied:
+        return None
+    quiet = {port.number for port in ports if port.number and (_is_metrics(port) or _is_probed_only(port))}
+    return frozenset(quiet | OF_THE_PROXY)
+
+
+def _is_metrics(port: Port) -> bool:
+    return port.plaintext_use is PlaintextUse.METRICS
+
+
+def _is_probed_only(port: Port) -> bool:
+    """Whether only health checks are known to use a port."""
+    pod = port.workload.pod
+    if port.services or pod is None:
+        return False
+    probes = [container.get(probe) for _, container in pod.containers() for probe in PROBES]
+    called = [_called(probe) for probe in probes]
+    return port.number in called or (port.name in called if port.name else False)
+
+
+def _called(probe: object) -> object:
+    for handler in ("httpGet", "grpc", "tcpSocket"):
+        found = probe.get(handler) if isinstance(probe, dict) else None
+        if isinstance(found, dict):
+            return found.get("port")
+    return None

@@ -1,0 +1,175 @@
+"""How far the rules of policies limit who may call (terms `identity-limited rule` and `health or metrics rule`)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable
+from enum import IntEnum
+from typing import NamedTuple
+
+from ....source.document import Location
+from .calls import Kind
+from .matching import text as pattern
+from .policies import Action, Applied
+from .rules import Condition, Rule
+
+
+class Width(IntEnum):
+    """How many callers a condition lets through, the fewest first."""
+
+    ACCOUNT = 0
+    TOKEN = 1
+    NAMESPACE = 2
+    WILDCARD = 3
+    TRUST_DOMAIN = 4
+    ADDRESS = 5
+    NEGATIVE = 6
+    EVERY_IDENTITY = 7
+    EVERYBODY = 8
+
+
+class Limit(NamedTuple):
+    """What a rule asks of its callers: the condition that limits them most, None = nothing does.
+
+    `location` is that of its list of values, without one that of the rule.
+    """
+
+    width: Width
+    location: Location
+    condition: Condition | None = None
+
+    @property
+    def values(self) -> tuple[str, ...]:
+        """The values as written, each once."""
+        listed = (self.condition.values or self.condition.excluded) if self.condition else ()
+        return tuple(dict.fromkeys(value.text for value in listed))
+
+    @property
+    def is_identity(self) -> bool:
+        """Whether it asks who the caller is (term `identity-limited rule`)."""
+        return self.width not in (Width.ADDRESS, Width.EVERYBODY)
+
+    def __str__(self) -> str:
+        return f"{words(self.condition)}" if self.condition else "nothing"
+
+
+_ACCOUNT_OF_ANY_DOMAIN = re.compile(r"\*/ns/[^/*]+/sa/[^/*]+")
+_ANYWHERE = ("0.0.0.0/0", "::/0")
+_WIDTHS = {
+    "serviceAccounts": Width.ACCOUNT,
+    "source.serviceAccount": Width.ACCOUNT,
+    "principals": Width.ACCOUNT,
+    "source.principal": Width.ACCOUNT,
+    "namespaces": Width.NAMESPACE,
+    "source.namespace": Width.NAMESPACE,
+    "trustDomains": Width.TRUST_DOMAIN,
+    "source.trustDomain": Width.TRUST_DOMAIN,
+    "ipBlocks": Width.ADDRESS,
+    "source.ip": Width.ADDRESS,
+    "remoteIpBlocks": Width.ADDRESS,
+    "remote.ip": Width.ADDRESS,
+    "requestPrincipals": Width.TOKEN,
+}
+
+
+def limit(rule: Rule) -> Limit:
+    """The widest of the sources of a rule, each with the conditions of `when`."""
+    sources = (_narrowest(rule, (*source, *rule.when)) for source in rule.sources or ((),))
+    return max(sources, key=lambda found: found.width)
+
+
+def _narrowest(rule: Rule, conditions: Iterable[Condition]) -> Limit:
+    found = (Limit(width, _place(condition), condition) for condition in conditions for width in _widths(condition))
+    return min(found, key=lambda one: one.width, default=Limit(Width.EVERYBODY, rule.location))
+
+
+def _widths(condition: Condition) -> Iterable[Width]:
+    width = _WIDTHS.get(condition.field)
+    if width is None and not condition.field.startswith("request.auth."):
+        return
+    if not condition.values:
+        yield Width.NEGATIVE
+    else:
+        yield max(_width(value.text, Width.TOKEN if width is None else width) for value in condition.values)
+
+
+def _width(value: str, width: Width) -> Width:
+    """How wide one value of a field is."""
+    if width is Width.ADDRESS:
+        return Width.EVERYBODY if value in _ANYWHERE else width
+    if width is Width.TOKEN or "*" not in value:
+        return width
+    if value.strip("*") == "":
+        return Width.EVERY_IDENTITY
+    if width is Width.ACCOUNT and _ACCOUNT_OF_ANY_DOMAIN.fullmatch(value):
+        return width
+    return max(width, Width.WILDCARD)
+
+
+def _place(condition: Condition) -> Location:
+    """The list of a condition's values."""
+    where = (condition.values or condition.excluded)[0].location
+    return Location(where.document, where.path[:-1]) if isinstance(where.path[-1], int) else where
+
+
+def words(*conditions: Condition) -> str:
+    """Conditions as people read them in a policy: `paths /v1/chat, /v1/models; not methods GET`."""
+    parts = []
+    for condition in conditions:
+        for sign, values in (("", condition.values), ("not ", condition.excluded)):
+            texts = ", ".join(dict.fromkeys(value.text for value in values))
+            parts += [f"{sign}{condition.field} {texts}"] if values else []
+    return "; ".join(parts)
+
+
+def asked(rule: Rule, *, callers: bool = True) -> str:
+    """What a rule asks for, with or without what it says of the callers."""
+    sources = [words(*source) for source in rule.sources] if callers else []
+    operations = [words(*operation) for operation in rule.operations]
+    parts = (" or ".join(filter(None, listed)) for listed in (sources, operations, [words(*rule.when)]))
+    return "; ".join(filter(None, parts)) or "nothing"
+
+
+def opens_only(rule: Rule, paths: Collection[str], ports: Collection[int] | None) -> bool:
+    """Whether every operation of a rule is confined to these ports or to paths that these patterns cover.
+
+    `ports` None = it is not known which ports serve nothing but metrics and probes: any may.
+    """
+    operations = rule.operations
+    return bool(operations) and all(any(_confined(c, paths, ports) for c in operation) for operation in operations)
+
+
+def _confined(condition: Condition, paths: Collection[str], ports: Collection[int] | None) -> bool:
+    texts = [value.text for value in condition.values]
+    match condition.kind:
+        case Kind.PORT if texts:
+            return ports is None or all(text.isdecimal() and int(text) in ports for text in texts)
+        case Kind.PATH if texts:
+            return all(any(_covers(path, text) for path in paths) for text in texts)
+    return False
+
+
+def _covers(path: str, value: str) -> bool:
+    """Whether all that a path of a policy matches fits a pattern; `/health*` covers `/healthz` and `/health/*`."""
+    if value.endswith("*"):
+        return path.endswith("*") and value[:-1].startswith(path[:-1])
+    return pattern(path).matches(value)
+
+
+def admits_only_accounts(applied: Applied) -> bool:
+    """Whether a DENY policy refuses every caller but service accounts that it lists."""
+    return any(
+        not rule.operations and limit_of_refusal(rule) is Width.ACCOUNT
+        for policy in applied.of(Action.DENY)
+        for rule in policy.rules
+    )
+
+
+def limit_of_refusal(rule: Rule) -> Width | None:
+    """How wide the callers are that a DENY rule spares: those that its only source leaves out; None = it names nobody."""
+    if len(rule.sources) != 1 or rule.when:
+        return None
+    spared = [c for c in rule.sources[0] if c.excluded and not c.values and c.field in _WIDTHS]
+    if len(spared) != 1 or len(rule.sources[0]) != 1:
+        return None
+    return max(_width(value.text, _WIDTHS[spared[0].field]) for value in spared[0].excluded)
