@@ -690,6 +690,27 @@ MESSAGES = [
         "rule 0 of AuthorizationPolicy ai-inference/office lets any caller from 10.0.0.0/8 reach ai-inference/llama (it "
         "asks for nothing), so the allow-list in AuthorizationPolicy ai-inference/llama no longer limits who may call it.",
     ),
+    (
+        "authorization/callers_not_limited_by_service_account/examples/bad_deny_list.yaml:65",
+        "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is a DENY "
+        "of not namespaces ai-inference, which every workload of ai-inference passes.",
+    ),
+    (
+        "authorization/callers_not_limited_by_service_account/examples/bad_negative.yaml:64",
+        "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is not "
+        "principals cluster.local/ns/guests/sa/default, which every workload but those of "
+        "cluster.local/ns/guests/sa/default passes.",
+    ),
+    (
+        "authorization/callers_not_limited_by_service_account/examples/bad_no_source.yaml:62",
+        "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is nothing,"
+        " which every workload of the mesh passes.",
+    ),
+    (
+        "authorization/callers_not_limited_by_service_account/examples/bad_address.yaml:64",
+        "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is ipBlocks"
+        " 10.1.0.0/16, which whatever calls from 10.1.0.0/16 passes.",
+    ),
 ]
 
 

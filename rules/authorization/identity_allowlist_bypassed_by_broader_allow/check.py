@@ -14,7 +14,7 @@ def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterato
         not access
         or not workload.in_mesh.value
         or workload.data_plane.value is DataPlane.GATEWAY
-        or access.only_accounts
+        or access.fenced
     ):
         return
     grants = access.guarded(options["open-paths"])

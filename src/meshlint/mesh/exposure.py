@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 from ..config import Selector, Settings
 from ..resource.inventory import Inventory
@@ -13,6 +15,7 @@ from ..source.document import Location
 from .effective import Effective, Reason
 from .inference import has_sequence, selects
 from .subjects import DataPlane, Route, Workload
+from .workloads import Workloads
 
 EXPOSURE = "meshlint.io/exposure"
 """Label of a workload that states its exposure: tenant-facing or internal."""
@@ -28,7 +31,10 @@ _INTERNAL_TOKENS = tuple(tuple(name.split("-")) for name in _INTERNAL_NAMES)
 class Exposure:
     """What the routes of gateways, Ingresses and Services of the input, and the user, say of each workload."""
 
-    def __init__(self, inventory: Inventory, settings: Settings, routes: Sequence[Route], domain: str) -> None:
+    def __init__(
+        self, inventory: Inventory, settings: Settings, workloads: Workloads, routes: Sequence[Route], domain: str
+    ) -> None:
+        self._workloads = workloads
         self._inventory = inventory
         self._settings = settings
         self._exposed = {**ingress_backends(inventory), **_gateway_backends(routes, domain)}
@@ -59,6 +65,20 @@ class Exposure:
             if any(has_sequence(name_tokens(text), tokens) for tokens in _INTERNAL_TOKENS):
                 return Effective(True, (Reason(f"the name {text} is that of a store or an internal service"),))
         return Effective(False, (Reason(f"nothing says that {workload} is internal"),))
+
+    def faces_tenants(self, namespace: str) -> bool:
+        """Whether a namespace holds a tenant-facing workload."""
+        return bool(self.facing.get(namespace))
+
+    @cached_property
+    def facing(self) -> Mapping[str, Sequence[tuple[Workload, Effective[bool]]]]:
+        """The tenant-facing workloads by namespace, each with what makes it one."""
+        found: dict[str, list[tuple[Workload, Effective[bool]]]] = defaultdict(list)
+        for workload in self._workloads.all:
+            facing = self.tenant_facing(workload)
+            if facing.value:
+                found[workload.namespace].append((workload, facing))
+        return found
 
     def confined(self, workload: Workload) -> Effective[bool]:
         """Whether a workload has no business outside the mesh: it serves a model, whoever may call it, or is internal."""

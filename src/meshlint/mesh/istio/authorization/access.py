@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from ...effective import Reason
@@ -11,7 +11,7 @@ from ..external import ExternalHosts
 from ..polls import PROBES
 from ..ports import OF_THE_PROXY
 from .authorization import Authorization
-from .callers import Limit, Width, admits_only_accounts, limit, limit_of_refusal, opens_only
+from .callers import Limit, Width, is_fenced, limit, opens_only
 from .policies import Action, Applied
 from .rules import Rule
 
@@ -44,21 +44,31 @@ class Access(NamedTuple):
         return tuple(dict.fromkeys(reason for policy in self.applied.policies for reason in policy.doubt))
 
     @property
-    def only_accounts(self) -> bool:
-        """Whether a DENY policy refuses all but listed service accounts."""
-        return admits_only_accounts(self.applied)
+    def fenced(self) -> bool:
+        """Whether a DENY policy refuses all but listed service accounts, or all without a token."""
+        return is_fenced(self.applied)
 
     @property
     def refusals(self) -> tuple[Rule, ...]:
         """The DENY rules that ask who calls."""
         rules = (rule for policy in self.applied.of(Action.DENY) for rule in policy.rules)
-        return tuple(
-            rule for rule in rules if limit_of_refusal(rule) is not None or limit(rule).width < Width.EVERYBODY
-        )
+        return tuple(rule for rule in rules if limit(rule).width is not Width.EVERYBODY)
 
     def guarded(self, open_paths: Collection[str]) -> tuple[Grant, ...]:
         """The grants but health and metrics rules, which open nothing that a boundary between callers protects."""
         return tuple(grant for grant in self.grants if not opens_only(grant.rule, open_paths, self.open_ports))
+
+    def widest(self, accepts: Callable[[Limit], bool]) -> Limit | None:
+        """The condition that decides how far callers are limited, where service accounts, tokens or an external authorizer
+        do not do it and it is none that is accepted; of equal ones that of the first policy."""
+        guarded = self.guarded(OPEN_PATHS)
+        by_account = self.fenced or any(grant.limit.width <= Width.TOKEN for grant in guarded)
+        if by_account or any(self.applied.of(Action.CUSTOM)):
+            return None
+        limits = [grant.limit for grant in guarded if not grant.outward]
+        if all(grant.outward for grant in self.grants) and bool(self.grants) == any(self.applied.of(Action.ALLOW)):
+            limits = [limit(rule) for rule in self.refusals]
+        return max((one for one in limits if not accepts(one)), key=lambda one: one.width, default=None)
 
 
 OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*")

@@ -31,12 +31,14 @@ class Width(IntEnum):
 class Limit(NamedTuple):
     """What a rule asks of its callers: the condition that limits them most, None = nothing does.
 
-    `location` is that of its list of values, without one that of the rule.
+    `location` is that of its list of values, without one that of the rule. `denies`: it is of a DENY rule, and limits the
+    callers by what it leaves out.
     """
 
     width: Width
     location: Location
     condition: Condition | None = None
+    denies: bool = False
 
     @property
     def values(self) -> tuple[str, ...]:
@@ -49,8 +51,21 @@ class Limit(NamedTuple):
         """Whether it asks who the caller is (term `identity-limited rule`)."""
         return self.width not in (Width.ADDRESS, Width.EVERYBODY)
 
+    @property
+    def scope(self) -> str:
+        """Who passes it."""
+        values = ", ".join(self.values)
+        named = bool(self.condition and self.condition.values)
+        if not self.condition or self.width is Width.EVERY_IDENTITY:
+            return "every workload of the mesh"
+        if named is self.denies:
+            return f"every workload but those of {values}"
+        return f"whatever calls from {values}" if self.width is Width.ADDRESS else f"every workload of {values}"
+
     def __str__(self) -> str:
-        return f"{words(self.condition)}" if self.condition else "nothing"
+        if not self.condition:
+            return "nothing"
+        return f"a DENY of {words(self.condition)}" if self.denies else words(self.condition)
 
 
 _ACCOUNT_OF_ANY_DOMAIN = re.compile(r"\*/ns/[^/*]+/sa/[^/*]+")
@@ -75,7 +90,7 @@ _WIDTHS = {
 def limit(rule: Rule) -> Limit:
     """The widest of the sources of a rule, each with the conditions of `when`."""
     sources = (_narrowest(rule, (*source, *rule.when)) for source in rule.sources or ((),))
-    return max(sources, key=lambda found: found.width)
+    return max(sources, key=lambda found: found.width)._replace(denies=rule.policy.get("spec", "action") == "DENY")
 
 
 def _narrowest(rule: Rule, conditions: Iterable[Condition]) -> Limit:
@@ -156,20 +171,17 @@ def _covers(path: str, value: str) -> bool:
     return pattern(path).matches(value)
 
 
-def admits_only_accounts(applied: Applied) -> bool:
-    """Whether a DENY policy refuses every caller but service accounts that it lists."""
-    return any(
-        not rule.operations and limit_of_refusal(rule) is Width.ACCOUNT
-        for policy in applied.of(Action.DENY)
-        for rule in policy.rules
-    )
+def is_fenced(applied: Applied) -> bool:
+    """Whether a DENY policy refuses every caller but service accounts that it lists, or those with a token."""
+    rules = (rule for policy in applied.of(Action.DENY) for rule in policy.rules if not rule.operations)
+    return any(width <= Width.TOKEN for rule in rules if (width := _spared(rule)) is not None)
 
 
-def limit_of_refusal(rule: Rule) -> Width | None:
-    """How wide the callers are that a DENY rule spares: those that its only source leaves out; None = it names nobody."""
-    if len(rule.sources) != 1 or rule.when:
+def _spared(rule: Rule) -> Width | None:
+    """How wide the callers are that a DENY rule leaves out, where it asks for nothing else; None = it names none."""
+    if len(rule.sources) != 1 or len(rule.sources[0]) != 1 or rule.when:
         return None
-    spared = [c for c in rule.sources[0] if c.excluded and not c.values and c.field in _WIDTHS]
-    if len(spared) != 1 or len(rule.sources[0]) != 1:
+    (condition,) = rule.sources[0]
+    if condition.values or condition.field not in _WIDTHS:
         return None
-    return max(_width(value.text, _WIDTHS[spared[0].field]) for value in spared[0].excluded)
+    return max(_width(value.text, _WIDTHS[condition.field]) for value in condition.excluded)
