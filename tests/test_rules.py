@@ -711,6 +711,32 @@ MESSAGES = [
         "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is ipBlocks"
         " 10.1.0.0/16, which whatever calls from 10.1.0.0/16 passes.",
     ),
+    (
+        "authorization/workload_without_authorization/examples/bad_default.yaml:36",
+        "No policy limits who may call the workloads of ai-inference (llama): every workload in the mesh is allowed.",
+    ),
+    (
+        "authorization/workload_without_authorization/examples/bad_plaintext.yaml:36",
+        "No policy limits who may call the workloads of ai-inference (llama): every workload in the mesh, and anything "
+        "that can send plaintext, is allowed.",
+    ),
+    (
+        "authorization/workload_without_authorization/examples/bad_missed.yaml:36",
+        "No policy limits who may call ai-inference/llama: every workload in the mesh is allowed.",
+    ),
+    (
+        "authorization/allow_rule_admits_everyone/examples/bad_empty_rule.yaml:65",
+        "AuthorizationPolicy ai-inference/llama admits every caller to ai-inference/llama, and makes its other rule "
+        "pointless.",
+    ),
+    (
+        "authorization/allow_rule_admits_everyone/examples/bad_stars.yaml:62",
+        "AuthorizationPolicy ai-inference/llama admits every caller with a certificate of the mesh to ai-inference/llama.",
+    ),
+    (
+        "authorization/allow_rule_admits_everyone/examples/bad_policies_alone.yaml:9",
+        "AuthorizationPolicy ai-inference/all admits every caller to the workloads of ai-inference.",
+    ),
 ]
 
 

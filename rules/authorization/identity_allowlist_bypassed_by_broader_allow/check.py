@@ -10,12 +10,7 @@ from meshlint.rule.rule import Problem
 
 def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     access = mesh.access(workload)
-    if (
-        not access
-        or not workload.in_mesh.value
-        or workload.data_plane.value is DataPlane.GATEWAY
-        or access.fenced
-    ):
+    if not access or not workload.in_mesh.value or workload.data_plane.value is DataPlane.GATEWAY or access.fenced:
         return
     grants = access.guarded(options["open-paths"])
     narrow = [grant for grant in grants if grant.limit.width is Width.ACCOUNT]

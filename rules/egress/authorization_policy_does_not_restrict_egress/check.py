@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 from meshlint.mesh.effective import Reason
 from meshlint.mesh.istio.external import Named
 from meshlint.mesh.mesh import Mesh
-from meshlint.mesh.subjects import DataPlane, Workload
+from meshlint.mesh.subjects import Workload
 from meshlint.resource.kinds import AUTHORIZATION_POLICY
 from meshlint.resource.match import matches
 from meshlint.resource.resource import Resource, get, required
@@ -13,9 +13,9 @@ from meshlint.rule.rule import Problem
 def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
     if not _is_in_force(policy, "ALLOW", "DENY"):
         return
-    workloads = mesh.selected(policy)
-    if _selects_gateways(policy, workloads):
+    if mesh.guards_gateways(policy):
         return
+    workloads = mesh.selected(policy)
     for hosts in mesh.external.outward(policy):
         yield _problem(policy, hosts, workloads, mesh)
 
@@ -58,11 +58,3 @@ def _has_company(policy: Resource, workloads: Sequence[Workload], mesh: Mesh) ->
     others = (p for p in policies if p is not policy and _is_in_force(p, "ALLOW"))
     chosen = (required(other.get("spec", "selector", "matchLabels")) for other in others)
     return any(not labels or any(matches(labels, w.labels) for w in workloads) for labels in chosen)
-
-
-def _selects_gateways(policy: Resource, workloads: Sequence[Workload]) -> bool:
-    """On an egress gateway the policy does work; a gateway's labels tell where its pods are not in the input."""
-    if workloads and all(w.data_plane.value is DataPlane.GATEWAY for w in workloads):
-        return True
-    labels = policy.mapping("spec", "selector", "matchLabels").values()
-    return any("gateway" in str(label) for label in labels) and all(w.implied for w in workloads)

@@ -382,6 +382,15 @@ class Mesh:
             return [w for w in self.workloads.all if matches(selector, w.labels)]
         return self.workloads.selected(policy.namespace, selector)
 
+    def guards_gateways(self, policy: Resource) -> bool:
+        """Whether a policy is for gateways and waypoints alone; the labels it asks for tell where the pods are not in the input."""
+        if policy.get("spec", "targetRef") or policy.get("spec", "targetRefs"):
+            return True
+        workloads = [w for w in self.selected(policy) if not w.implied]
+        if workloads:
+            return all(w.data_plane.value is DataPlane.GATEWAY for w in workloads)
+        return any("gateway" in str(label) for label in policy.mapping("spec", "selector", "matchLabels").values())
+
     def place_of(self, namespace: str, *workloads: Workload) -> Location:
         """Where a namespace of the input is declared, failing that where the first of its workloads or anything else names it."""
         return place_of(namespace, self.inventory, workloads)

@@ -86,6 +86,11 @@ class Workload(NamedTuple):
         return self.pod is None
 
     @property
+    def place(self) -> Location:
+        """Its pod template, or the selector that implies it."""
+        return self.resource.at(*self.pod.path) if self.pod else self.resource.at("spec", "selector")
+
+    @property
     def has_sidecar(self) -> bool:
         """Whether a sidecar carries its traffic; where the input cannot tell and takes a proxy for granted, it is one."""
         return self.in_mesh.value and self.data_plane.value in (DataPlane.SIDECAR, DataPlane.UNKNOWN)

@@ -54,6 +54,12 @@ class Access(NamedTuple):
         rules = (rule for policy in self.applied.of(Action.DENY) for rule in policy.rules)
         return tuple(rule for rule in rules if limit(rule).width is not Width.EVERYBODY)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether no policy in force limits who may call."""
+        deciding = (*self.applied.of(Action.ALLOW), *self.applied.of(Action.CUSTOM))
+        return not deciding and not self.refusals
+
     def guarded(self, open_paths: Collection[str]) -> tuple[Grant, ...]:
         """The grants but health and metrics rules, which open nothing that a boundary between callers protects."""
         return tuple(grant for grant in self.grants if not opens_only(grant.rule, open_paths, self.open_ports))

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 
 from ....resource.inventory import Inventory
+from ....resource.resource import Resource
 from ...effective import Effective
 from ...subjects import DataPlane, MtlsMode, Port
 from ..meshconfig import MeshConfig
@@ -12,7 +13,7 @@ from ..xds.protocols import Listening, listening
 from .authorizers import Authorizers
 from .calls import Kind, Normalization
 from .filters import Guard
-from .policies import Applied, Policies
+from .policies import Applied, Policies, Policy
 from .survey import Survey
 from .trust_domains import trust_domains
 
@@ -33,6 +34,14 @@ class Authorization:
     def applied(self, namespace: str, labels: Mapping[str, str]) -> Applied:
         """All that applies to the pods of a namespace with these labels."""
         return self._policies.of(namespace, labels)
+
+    def policy(self, resource: Resource) -> Policy:
+        """An AuthorizationPolicy as istiod reads it."""
+        return self._policies.policy(resource)
+
+    def in_force(self, namespace: str) -> Sequence[Resource]:
+        """The policies of a namespace and of the root namespace that are no dry run, whatever they select."""
+        return self._policies.in_force(namespace)
 
     def targets_in(self, namespace: str) -> bool:
         """Whether policies of a namespace are attached to Gateways, waypoints or Services."""

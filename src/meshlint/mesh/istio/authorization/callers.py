@@ -145,6 +145,18 @@ def asked(rule: Rule, *, callers: bool = True) -> str:
     return "; ".join(filter(None, parts)) or "nothing"
 
 
+def asks_for_nothing(rule: Rule) -> bool:
+    """Whether a rule takes every request of the callers that it admits: what else it asks for is `*`."""
+    operations = rule.operations or ((),)
+    return any(all(map(_takes_all, part)) for part in operations) and all(
+        _takes_all(condition) for condition in rule.when if not tuple(_widths(condition))
+    )
+
+
+def _takes_all(condition: Condition) -> bool:
+    return not condition.excluded and any(value.text == "*" for value in condition.values)
+
+
 def opens_only(rule: Rule, paths: Collection[str], ports: Collection[int] | None) -> bool:
     """Whether every operation of a rule is confined to these ports or to paths that these patterns cover.
 

@@ -80,9 +80,10 @@ class Policies:
     """Finds what applies to workloads. Those that the same objects apply to share what is made of these."""
 
     def __init__(self, inventory: Inventory, meshconfig: MeshConfig) -> None:
-        root = meshconfig.root_namespace
-        self._authorizations = _Attached(inventory, AUTHORIZATION_POLICY, root)
-        self._authentications = _Attached(inventory, REQUEST_AUTHENTICATION, root)
+        self._inventory = inventory
+        self._root = meshconfig.root_namespace
+        self._authorizations = _Attached(inventory, AUTHORIZATION_POLICY, self._root)
+        self._authentications = _Attached(inventory, REQUEST_AUTHENTICATION, self._root)
         self._domains = trust_domains(meshconfig)
         self._policies: dict[int, Policy] = {}
         self._applied: dict[tuple[int, ...], Applied] = {}
@@ -93,17 +94,24 @@ class Policies:
         authentications = self._authentications.to(namespace, labels)
         key = (*map(id, authorizations), 0, *map(id, authentications))
         if key not in self._applied:
-            policies = sorted(map(self._policy, authorizations), key=_name)
+            policies = sorted(map(self.policy, authorizations), key=_name)
             tokens = tuple(token for resource in authentications for token in _tokens(resource))
             in_force = tuple(policy for policy in policies if not policy.dry_run)
             self._applied[key] = Applied(in_force, tuple(policy for policy in policies if policy.dry_run), tokens)
         return self._applied[key]
 
+    def in_force(self, namespace: str) -> list[Resource]:
+        """The AuthorizationPolicies of a namespace and of the root namespace that are no dry run."""
+        places = dict.fromkeys((self._root, namespace))
+        found = (policy for place in places for policy in self._inventory.in_namespace(AUTHORIZATION_POLICY, place))
+        return [policy for policy in found if policy.annotations.get(DRY_RUN) not in _TRUE]
+
     def targets_in(self, namespace: str) -> bool:
         """Whether an AuthorizationPolicy of a namespace has a targetRef."""
         return namespace in self._authorizations.targeting
 
-    def _policy(self, resource: Resource) -> Policy:
+    def policy(self, resource: Resource) -> Policy:
+        """An AuthorizationPolicy as istiod reads it."""
         if id(resource) not in self._policies:
             read = tuple(rules(resource, self._domains))
             dry = resource.annotations.get(DRY_RUN) in _TRUE
