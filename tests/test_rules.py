@@ -737,6 +737,39 @@ MESSAGES = [
         "authorization/allow_rule_admits_everyone/examples/bad_policies_alone.yaml:9",
         "AuthorizationPolicy ai-inference/all admits every caller to the workloads of ai-inference.",
     ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_hosts.yaml:71",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/egress would let in is hosts "
+        "api.openai.com, *.blob.core.windows.net, which no caller of ai-inference/llama sends.",
+    ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_denied.yaml:74",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
+        "serviceAccounts agents/planner, which AuthorizationPolicy ai-inference/fence denies.",
+    ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_routed_lock.yaml:85",
+        "No request can reach ai-inference/llama: nobody is let in by AuthorizationPolicy ai-inference/lock.",
+    ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_denied_to_all.yaml:90",
+        "No request can reach ai-inference/llama: everybody is refused by AuthorizationPolicy ai-inference/closed.",
+    ),
+    (
+        "authorization/authorization_denies_routed_path/examples/bad_path.yaml:83",
+        "ai-inference/llama http[1] sends /v1/completions to ai-inference/llama, but AuthorizationPolicy "
+        "ai-inference/llama allow none of these requests, so every caller gets 403.",
+    ),
+    (
+        "authorization/authorization_denies_routed_path/examples/bad_method.yaml:74",
+        "ai-inference/llama http[0] sends POST /v1/models to ai-inference/llama, but AuthorizationPolicy "
+        "ai-inference/llama allow none of these requests, so every caller gets 403.",
+    ),
+    (
+        "authorization/authorization_denies_routed_path/examples/bad_denied.yaml:74",
+        "ai-inference/llama http[0] sends /v1/admin to ai-inference/llama, but AuthorizationPolicy ai-inference/llama and"
+        " AuthorizationPolicy ai-inference/closed allow none of these requests, so every caller gets 403.",
+    ),
 ]
 
 

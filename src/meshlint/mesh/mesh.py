@@ -17,6 +17,7 @@ from .effective import Effective
 from .exposure import Exposure
 from .istio import generation
 from .istio import routes as http
+from .istio.addresses import Addresses
 from .istio.claims import Claims
 from .istio.destinations import DestinationRules, Merged
 from .istio.discovery import discovered
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from .istio.authorization.access import Access
     from .istio.authorization.authorization import Authorization
     from .istio.authorization.filters import Guard
+    from .istio.authorization.refusals import Refusals
     from .istio.capacity import Capacity
     from .istio.double_tls import DoubleEncryption
     from .istio.host_policies import HostPolicies
@@ -188,6 +190,14 @@ class Mesh:
         from .istio.authorization.access import access
 
         return access(workload, self.authorization, self.external, self.ports_of(workload))
+
+    @cached_property
+    def refusals(self) -> Refusals:
+        """What policies refuse whoever calls."""
+        from .istio.authorization.refusals import Refusals
+
+        addresses = Addresses(self.inventory, self.hops, self.domain)
+        return Refusals(self.hops, addresses, self.ports_of, self.guard, self.domain)
 
     @cached_property
     def hosts(self) -> Sequence[Host]:

@@ -30,6 +30,8 @@ ISTIO_OPERATOR = GroupKind("install.istio.io", "IstioOperator")
 
 GATEWAY = GroupKind("gateway.networking.k8s.io", "Gateway")
 GATEWAY_CLASS = GroupKind("gateway.networking.k8s.io", "GatewayClass")
+HTTP_ROUTE = GroupKind("gateway.networking.k8s.io", "HTTPRoute")
+GRPC_ROUTE = GroupKind("gateway.networking.k8s.io", "GRPCRoute")
 INFERENCE_POOL = GroupKind("inference.networking.k8s.io", "InferencePool")
 INFERENCE_POOL_ALPHA = GroupKind("inference.networking.x-k8s.io", "InferencePool")
 INFERENCE_POOLS = (INFERENCE_POOL, INFERENCE_POOL_ALPHA)

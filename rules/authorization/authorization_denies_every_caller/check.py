@@ -1,0 +1,46 @@
+from collections.abc import Iterator
+
+from meshlint.mesh.istio.authorization.callers import asked
+from meshlint.mesh.istio.authorization.refusals import Refusal
+from meshlint.mesh.mesh import Mesh
+from meshlint.mesh.subjects import Workload
+from meshlint.rule.rule import Problem
+
+
+def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
+    refusal = mesh.refusals.of(workload)
+    arrivals = mesh.hops.arrivals(workload)
+    if not refusal or (_is_lock(refusal) and not arrivals):
+        return
+    allowing = refusal.allowing
+    decisive = allowing[-1].resource if allowing else refusal.denials[-1].policy
+    yield Problem(
+        decisive.at("spec", "rules"),
+        related=[
+            *(policy.resource.at("spec", "rules") for policy in allowing[:-1]),
+            *(rule.location for rule in refusal.denials),
+            *(arrival.destination.location for arrival in arrivals),
+        ],
+        rests_on=[workload.in_mesh, refusal.outcome],
+        workload=workload,
+        reason=_reason(refusal),
+    )
+
+
+def _is_lock(refusal: Refusal) -> bool:
+    """Whether somebody closed the workload on purpose: what allows says nothing, or all is denied and nothing allowed."""
+    return not any(policy.resource.items("spec", "rules") for policy in refusal.allowing)
+
+
+def _reason(refusal: Refusal) -> str:
+    policies = _listed([str(policy.resource) for policy in refusal.allowing])
+    what = _listed([asked(rule) for policy in refusal.allowing for rule in policy.rules])
+    denying = _listed([str(rule.policy) for rule in refusal.denials])
+    if _is_lock(refusal):
+        return f"nobody is let in by {policies}" if policies else f"everybody is refused by {denying}"
+    why = f"{denying} denies" if refusal.by_denial else f"no caller of {refusal.workload} sends"
+    return f"all that {policies} would let in is {what or 'nothing'}, which {why}"
+
+
+def _listed(texts: list[str]) -> str:
+    return ", ".join(dict.fromkeys(texts))

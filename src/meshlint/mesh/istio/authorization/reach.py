@@ -1,0 +1,138 @@
+"""Whether any call of a kind gets through: calls are made up that the rules may let in, and decided one by one.
+
+What callers choose freely counts as chosen well: headers, and tokens where some are accepted. So an answer of "none" is sound.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from .calls import Caller, Identity, Kind, Request
+from .decide import Outcome, Verdict, decide, verdict
+from .filters import Guard
+from .matching import Pattern
+from .policies import Action, Policy
+from .rules import Conditions, Rule
+
+_MOST = 4000
+"""How many calls are tried; where more would have to be, some may get through."""
+
+
+class Asked(NamedTuple):
+    """The requests in question. No `hosts` = whatever host, `path` and `method` None = whatever they are."""
+
+    hosts: tuple[str, ...] = ()
+    path: Pattern | None = None
+    method: str | None = None
+
+
+def refusal(guard: Guard, asked: Asked) -> Outcome | None:
+    """The decision about such calls, where every one is refused whoever the caller is; None where one gets through, or may."""
+    generous = _generous(guard)
+    outcome = None
+    for tried, (caller, request) in enumerate(_calls(generous, asked)):
+        outcome = decide(generous, caller, request)
+        if verdict(outcome) is not Verdict.DENY or tried == _MOST:
+            return None
+    return outcome
+
+
+def without_denials(guard: Guard) -> Guard:
+    """The guard as if there were no DENY policies."""
+    kept = tuple(policy for policy in guard.applied.policies if policy.action is not Action.DENY)
+    return guard._replace(applied=guard.applied._replace(policies=kept))
+
+
+def _calls(guard: Guard, asked: Asked) -> Iterator[tuple[Caller, Request]]:
+    rules = [rule for policy in guard.applied.policies for rule in policy.rules]
+    hosts = _hosts(rules, asked.hosts)
+    paths = _paths(rules, asked.path)
+    for identity in _identities(rules):
+        caller = Caller(identity)
+        anything = Request(asked.method)
+        if verdict(decide(guard, caller, anything)) is Verdict.DENY:
+            yield caller, anything
+            continue
+        for host in hosts:
+            yield from ((caller, Request(asked.method, path, host)) for path in paths)
+
+
+def _generous(guard: Guard) -> Guard:
+    free = {Kind.HEADER, *((Kind.TOKEN, Kind.CLAIM) if guard.applied.tokens else ())}
+    policies = tuple(_without(policy, free) for policy in guard.applied.policies)
+    return guard._replace(applied=guard.applied._replace(policies=policies))
+
+
+def _without(policy: Policy, free: Collection[Kind]) -> Policy:
+    """A policy as it is for those who choose freely what they can: what it allows asks less, what it refuses is avoided."""
+    if policy.action is not Action.ALLOW:
+        kept = (rule for rule in policy.rules if not any(condition.kind in free for condition in rule.conditions))
+        return policy._replace(rules=tuple(kept))
+    return policy._replace(rules=tuple(_relaxed(rule, free) for rule in policy.rules))
+
+
+def _relaxed(rule: Rule, free: Collection[Kind]) -> Rule:
+    def part(conditions: Conditions) -> Conditions:
+        return tuple(condition for condition in conditions if condition.kind not in free)
+
+    sources, operations = (tuple(map(part, parts)) for parts in (rule.sources, rule.operations))
+    return rule._replace(sources=sources, operations=operations, when=part(rule.when))
+
+
+def _patterns(rules: Sequence[Rule], kind: Kind) -> list[Pattern]:
+    """What the rules compare one thing of a call with, each once."""
+    values = (v for rule in rules for c in rule.conditions if c.kind is kind for v in (*c.values, *c.excluded))
+    tests = (test.wanted for value in values for test in value.tests or ())
+    return list(dict.fromkeys(wanted for wanted in tests if isinstance(wanted, Pattern)))
+
+
+# ---- who calls -------------------------------------------------------------------------------------------------------
+
+_NAMESPACE = re.compile(r"/ns/([^/]+)")
+_ACCOUNT = re.compile(r"/sa/([^/]+)")
+_DOMAIN = re.compile(r"spiffe://([^/]+)/")
+_OTHER = "any"
+
+
+def _identities(rules: Sequence[Rule]) -> list[Identity | None]:
+    """One caller of each sort that the rules tell apart, one that none of them names, and one without an identity."""
+    named = (_identity(pattern) for pattern in _patterns(rules, Kind.IDENTITY))
+    return list(dict.fromkeys((*named, Identity(_OTHER, _OTHER), None)))
+
+
+def _identity(pattern: Pattern) -> Identity:
+    text = "".join(part if isinstance(part, str) else "" for part in pattern.parts)
+    domain, namespace, account = (found.search(text) for found in (_DOMAIN, _NAMESPACE, _ACCOUNT))
+    structured = domain or namespace or account
+    end = text.rpartition("/")[2] or _OTHER
+    return Identity(
+        namespace[1] if namespace else _OTHER,
+        account[1] if account else _OTHER if structured else end,
+        domain[1] if domain else None,
+    )
+
+
+# ---- what is asked for -----------------------------------------------------------------------------------------------
+
+
+def _hosts(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
+    """The hosts in question, with and without a port."""
+    patterns = _patterns(rules, Kind.HOST)
+    if not asked or not patterns:
+        return [None]
+    exact = ("".join(map(str, pattern.parts)) for pattern in patterns if pattern.is_exact)
+    with_port = (text for text in exact if text.partition(":")[0].lower() in asked)
+    return list(dict.fromkeys((*asked, *with_port, *(f"{host}:80" for host in asked))))
+
+
+def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:
+    """Paths that fit what is asked for: the shortest one, a longer one, and for each path of the rules one that fits it too."""
+    if asked is None:
+        return [None]
+    start = "".join(part for part in asked.parts if isinstance(part, str))
+    if asked.is_exact:
+        return [start]
+    near = (found for pattern in _patterns(rules, Kind.PATH) for found in pattern.beginning_with(start))
+    return list(dict.fromkeys((*near, start, f"{start}zz")))
