@@ -770,6 +770,21 @@ MESSAGES = [
         "ai-inference/llama http[0] sends /v1/admin to ai-inference/llama, but AuthorizationPolicy ai-inference/llama and"
         " AuthorizationPolicy ai-inference/closed allow none of these requests, so every caller gets 403.",
     ),
+    (
+        "authorization/authorization_trusts_client_input/examples/bad_header.yaml:66",
+        "AuthorizationPolicy ai-inference/tenants admits whoever sends request.headers[x-tenant-id] acme, which any "
+        "caller inside the mesh can forge, so it is not a boundary between tenants.",
+    ),
+    (
+        "authorization/authorization_trusts_client_input/examples/bad_gateway.yaml:34",
+        "AuthorizationPolicy istio-ingress/tenants admits whoever sends request.headers[x-user-role] admin, which any "
+        "caller can forge, so it is not a boundary between tenants.",
+    ),
+    (
+        "authorization/authorization_trusts_client_input/examples/bad_address.yaml:64",
+        "AuthorizationPolicy ai-inference/office admits whoever sends remoteIpBlocks 10.0.0.0/8, which any caller inside "
+        "the mesh can forge, so it is not a boundary between tenants.",
+    ),
 ]
 
 

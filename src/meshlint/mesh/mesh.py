@@ -392,6 +392,11 @@ class Mesh:
             return [w for w in self.workloads.all if matches(selector, w.labels)]
         return self.workloads.selected(policy.namespace, selector)
 
+    def trusts(self, policy: Resource, header: str) -> bool:
+        """Whether callers cannot choose a header where it arrives at each workload that a policy selects."""
+        answers = [self.trusted_headers.of(workload, header) for workload in self.selected(policy)]
+        return all(answer.value for answer in answers or [self.trusted_headers.at_gateways(header)])
+
     def guards_gateways(self, policy: Resource) -> bool:
         """Whether a policy is for gateways and waypoints alone; the labels it asks for tell where the pods are not in the input."""
         if policy.get("spec", "targetRef") or policy.get("spec", "targetRefs"):

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...resource.inventory import Inventory
 from ...resource.kinds import GRPC_ROUTE, HTTP_ROUTE, SERVICE
-from ...resource.match import Selecting, resolve, service_ports
+from ...resource.match import Selecting, resolve
 from ...resource.resource import Resource, each, get, required
 from ..exposure import ingress_backends
 from ..subjects import Route, Workload

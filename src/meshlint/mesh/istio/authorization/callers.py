@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from enum import IntEnum
 from typing import NamedTuple
 
+from ....resource.match import name_tokens
 from ....source.document import Location
 from .calls import Kind
 from .matching import text as pattern
@@ -94,7 +95,7 @@ def limit(rule: Rule) -> Limit:
 
 
 def _narrowest(rule: Rule, conditions: Iterable[Condition]) -> Limit:
-    found = (Limit(width, _place(condition), condition) for condition in conditions for width in _widths(condition))
+    found = (Limit(width, place(condition), condition) for condition in conditions for width in _widths(condition))
     return min(found, key=lambda one: one.width, default=Limit(Width.EVERYBODY, rule.location))
 
 
@@ -121,10 +122,25 @@ def _width(value: str, width: Width) -> Width:
     return max(width, Width.WILDCARD)
 
 
-def _place(condition: Condition) -> Location:
-    """The list of a condition's values."""
+def place(condition: Condition) -> Location:
+    """The list of a condition's values; of a condition of `when` all of it."""
     where = (condition.values or condition.excluded)[0].location
-    return Location(where.document, where.path[:-1]) if isinstance(where.path[-1], int) else where
+    path = where.path[:-1] if isinstance(where.path[-1], int) else where.path
+    return Location(where.document, path[:-1] if "when" in path else path)
+
+
+_SECRET = {"authorization", "cookie", "key", "token", "secret", "password", "signature"}
+
+
+def chosen(rule: Rule) -> Iterator[Condition]:
+    """The headers and hosts that a rule asks for; not the headers that hold a secret, nor what every request has."""
+    for condition in (*rule.when, *(condition for part in rule.operations for condition in part)):
+        if condition.kind is Kind.HOST and condition.values and not _takes_all(condition):
+            yield condition
+        if condition.kind is Kind.HEADER and condition.values and not condition.header.startswith(":"):
+            exact = not any("*" in value.text for value in condition.values)
+            if not (exact and _SECRET & set(name_tokens(condition.header))):
+                yield condition
 
 
 def words(*conditions: Condition) -> str:

@@ -59,6 +59,12 @@ class Condition(NamedTuple):
         return all_of((wanted, negated(any_of(value.of(call) for value in self.excluded))))
 
     @property
+    def header(self) -> str:
+        """The header that it looks at, in lower case; "" for anything else."""
+        tests = (test for value in (*self.values, *self.excluded) for test in value.tests or ())
+        return next((str(test.attribute.name) for test in tests if test.attribute.kind is Kind.HEADER), "")
+
+    @property
     def readable(self) -> Condition:
         """Without the values that istiod cannot read."""
         kept = (tuple(v for v in values if v.tests is not None) for values in (self.values, self.excluded))
