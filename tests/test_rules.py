@@ -785,6 +785,16 @@ MESSAGES = [
         "AuthorizationPolicy ai-inference/office admits whoever sends remoteIpBlocks 10.0.0.0/8, which any caller inside "
         "the mesh can forge, so it is not a boundary between tenants.",
     ),
+    (
+        "authorization/authorization_blocks_scrape_or_probe/examples/bad_pod_monitor.yaml:91",
+        "PodMonitor monitoring/llama is refused by AuthorizationPolicy ai-inference/llama, so the metrics of "
+        "ai-inference/llama are missing.",
+    ),
+    (
+        "authorization/authorization_blocks_scrape_or_probe/examples/bad_probe.yaml:51",
+        "the kubelet (readinessProbe) is refused by AuthorizationPolicy ai-inference/fence, so a pod of "
+        "ai-inference/llama is reported unhealthy.",
+    ),
 ]
 
 

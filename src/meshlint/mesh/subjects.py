@@ -117,7 +117,7 @@ class Poll(NamedTuple):
     """A scrape or a health check that is configured to call a port, and does: no agent beside the application makes it.
 
     `location` is where `caller` names the port. `scrapers` are the Prometheus servers known to do it. `certified` tells
-    whether it presents a certificate.
+    whether it presents a certificate. `path` is the one it asks for, None = not known.
     """
 
     purpose: Purpose
@@ -125,6 +125,7 @@ class Poll(NamedTuple):
     location: Location
     scrapers: tuple[Scraper, ...]
     certified: bool
+    path: str | None = None
 
 
 class Port(NamedTuple):

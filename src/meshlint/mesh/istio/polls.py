@@ -30,16 +30,21 @@ _SELECTORS = {SERVICE_MONITOR: "serviceMonitor", POD_MONITOR: "podMonitor"}
 _FIELDS = ("port", "portNumber", "targetPort")
 """By which an endpoint of a monitor names a port; of several, the operator takes the first."""
 
+_GRPC_CHECK = "/grpc.health.v1.Health/Check"
 PROBES = ("startupProbe", "readinessProbe", "livenessProbe")
 
 
 class HealthCheck(NamedTuple):
-    """A load balancer's health check of a Service: on a fixed container port, or (None) where it sends its requests."""
+    """A load balancer's health check of a Service: on a fixed container port, or (None) where it sends its requests.
+
+    `path` is the one it asks for, None = not known.
+    """
 
     caller: str
     location: Location
     port: int | None
     service_port: str | None = None
+    path: str | None = None
 
 
 class Polls:
@@ -103,7 +108,8 @@ class Polls:
             field = next((field for field in _FIELDS if get(endpoint, field) is not None), "")
             called, where = get(endpoint, field), monitor.at("spec", kind, index, field)
             if isinstance(called, str | int):
-                poll = Poll(Purpose.SCRAPE, str(monitor), where, self._scrapers_of(monitor), _has_certificate(endpoint))
+                path, certified = _text(get(endpoint, "path"), "/metrics"), _has_certificate(endpoint)
+                poll = Poll(Purpose.SCRAPE, str(monitor), where, self._scrapers_of(monitor), certified, path)
                 found[field == "port", called].append((index, poll))
         return found
 
@@ -134,7 +140,8 @@ class Polls:
         merged = _is_on(pod.annotations.get(MERGE), self._merges) and workload.data_plane.value is not DataPlane.AMBIENT
         if not merged:
             where = pod.resource.at(*pod.path, "metadata", "annotations", "prometheus.io/port")
-            yield Poll(Purpose.SCRAPE, "Prometheus (annotation prometheus.io/port)", where, (), False)
+            path = pod.annotations.get("prometheus.io/path", "/metrics")
+            yield Poll(Purpose.SCRAPE, "Prometheus (annotation prometheus.io/port)", where, (), False, path)
 
     def _probed(self, workload: Workload, number: int) -> Iterator[Poll]:
         """The kubelet's probes, where the agent does not make them. Ambient lets the kubelet pass; a proxy accepts every
@@ -151,7 +158,8 @@ class Polls:
                 for handler in ("httpGet", "grpc"):
                     if _port_of(container, get(container, probe, handler)) == number:
                         where = pod.resource.at(*path, probe, handler, "port")
-                        yield Poll(Purpose.HEALTH, f"the kubelet ({probe})", where, (), False)
+                        asked = _GRPC_CHECK if handler == "grpc" else _text(get(container, probe, handler, "path"), "/")
+                        yield Poll(Purpose.HEALTH, f"the kubelet ({probe})", where, (), False, asked)
 
     def _balanced(self, number: int, exposed: Exposed, services: Sequence[Resource]) -> Iterator[Poll]:
         for service in services:
@@ -159,7 +167,7 @@ class Polls:
             for check in self._health_checks.get((service.namespace, service.name), ()):
                 here = [p for p in served if check.service_port in (None, p.name, str(p.number))]
                 if check.port == number or (check.port is None and here):
-                    yield Poll(Purpose.HEALTH, check.caller, check.location, (), False)
+                    yield Poll(Purpose.HEALTH, check.caller, check.location, (), False, check.path)
 
 
 def scraped_by_annotation(pod: PodTemplate, number: int | None) -> bool:
@@ -245,7 +253,8 @@ def _health_checks(inventory: Inventory) -> Mapping[tuple[str, str], Sequence[He
         if policy.get("spec", "targetRef", "kind") == "Service" and isinstance(name, str) and kind not in (None, "TCP"):
             field = f"{str(kind).lower()}HealthCheck"
             where = policy.at(*base, field, "port")
-            check = HealthCheck(str(policy), where, _number(policy.get(*base, field, "port")))
+            asked = _text(policy.get(*base, field, "requestPath"), _GRPC_CHECK if kind == "GRPC" else "/")
+            check = HealthCheck(str(policy), where, _number(policy.get(*base, field, "port")), None, asked)
             found[policy.namespace, name].append(check)
     for service in inventory.all(SERVICE):
         for port, name in _backend_configs(service):
@@ -253,7 +262,8 @@ def _health_checks(inventory: Inventory) -> Mapping[tuple[str, str], Sequence[He
             if config and config.mapping("spec", "healthCheck") and config.get("spec", "healthCheck", "type") != "TCP":
                 number = _number(config.get("spec", "healthCheck", "port"))
                 where = config.at("spec", "healthCheck", "port")
-                found[service.namespace, service.name].append(HealthCheck(str(config), where, number, port))
+                asked = _text(config.get("spec", "healthCheck", "requestPath"), "/")
+                found[service.namespace, service.name].append(HealthCheck(str(config), where, number, port, asked))
     return found
 
 
@@ -271,6 +281,11 @@ def _backend_configs(service: Resource) -> Iterator[tuple[str | None, str]]:
     if isinstance(get(given, "default"), str):
         yield None, get(given, "default")
     yield from ((port, name) for port, name in strings(get(given, "ports")).items())
+
+
+def _text(value: Any, otherwise: str) -> str | None:
+    """A path as written, or what stands for it; None where it is not known."""
+    return value if isinstance(value, str) else otherwise if value is None else None
 
 
 def _number(value: Any) -> int | None:

@@ -49,7 +49,7 @@ def _calls(guard: Guard, asked: Asked) -> Iterator[tuple[Caller, Request]]:
     rules = [rule for policy in guard.applied.policies for rule in policy.rules]
     hosts = _hosts(rules, asked.hosts)
     paths = _paths(rules, asked.path)
-    for identity in _identities(rules):
+    for identity in identities(guard):
         caller = Caller(identity)
         anything = Request(asked.method)
         if verdict(decide(guard, caller, anything)) is Verdict.DENY:
@@ -96,8 +96,9 @@ _DOMAIN = re.compile(r"spiffe://([^/]+)/")
 _OTHER = "any"
 
 
-def _identities(rules: Sequence[Rule]) -> list[Identity | None]:
+def identities(guard: Guard) -> list[Identity | None]:
     """One caller of each sort that the rules tell apart, one that none of them names, and one without an identity."""
+    rules = [rule for policy in guard.applied.policies for rule in policy.rules]
     named = (_identity(pattern) for pattern in _patterns(rules, Kind.IDENTITY))
     return list(dict.fromkeys((*named, Identity(_OTHER, _OTHER), None)))
 
