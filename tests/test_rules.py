@@ -795,6 +795,33 @@ MESSAGES = [
         "the kubelet (readinessProbe) is refused by AuthorizationPolicy ai-inference/fence, so a pod of "
         "ai-inference/llama is reported unhealthy.",
     ),
+    (
+        "authorization/jwt_audience_not_checked/examples/bad_public.yaml:62",
+        "RequestAuthentication ai-inference/llama accepts every token of https://accounts.google.com, also one issued to "
+        "a stranger's application, so ai-inference/llama cannot tell for whom the caller was authenticated.",
+    ),
+    (
+        "authorization/jwt_audience_not_checked/examples/bad_shared.yaml:62",
+        "RequestAuthentication ai-inference/llama accepts every token of https://acme.eu.auth0.com/, also one issued for "
+        "another application of the same organisation, so ai-inference/llama cannot tell for whom the caller was "
+        "authenticated.",
+    ),
+    (
+        "authorization/jwt_audience_not_checked/examples/bad_shared.yaml:63",
+        "RequestAuthentication ai-inference/llama accepts every token of "
+        "https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_abc, also one issued for another application of the same "
+        "organisation, so ai-inference/llama cannot tell for whom the caller was authenticated.",
+    ),
+    (
+        "authorization/shared_service_account_across_boundary/examples/bad_shared.yaml:41",
+        "ai-inference/llama and ai-inference/page both run as service account ai-inference/apps, so no policy can allow "
+        "one and refuse the other.",
+    ),
+    (
+        "authorization/shared_service_account_across_boundary/examples/bad_default_named.yaml:40",
+        "ai-inference/llama and every other workload without an account of its own both run as service account "
+        "ai-inference/default, so no policy can allow one and refuse the other.",
+    ),
 ]
 
 

@@ -11,6 +11,7 @@ from ..resource.inventory import Inventory
 from ..resource.kinds import INGRESS
 from ..resource.match import name_tokens, split_service_host
 from ..resource.resource import Resource, each, get
+from ..resource.workload import PodTemplate
 from ..source.document import Location
 from .effective import Effective, Reason
 from .inference import has_sequence, selects
@@ -78,6 +79,18 @@ class Exposure:
             facing = self.tenant_facing(workload)
             if facing.value:
                 found[workload.namespace].append((workload, facing))
+        return found
+
+    def running_as(self, pod: PodTemplate) -> Sequence[tuple[Workload, Effective[bool]]]:
+        """The tenant-facing workloads that run as the service account of a pod, each with what makes it one."""
+        return self._facing_accounts.get((pod.namespace, pod.account), ())
+
+    @cached_property
+    def _facing_accounts(self) -> Mapping[tuple[str, str], Sequence[tuple[Workload, Effective[bool]]]]:
+        found: dict[tuple[str, str], list[tuple[Workload, Effective[bool]]]] = defaultdict(list)
+        for entry in (entry for entries in self.facing.values() for entry in entries):
+            if entry[0].pod:
+                found[entry[0].namespace, entry[0].pod.account].append(entry)
         return found
 
     def confined(self, workload: Workload) -> Effective[bool]:

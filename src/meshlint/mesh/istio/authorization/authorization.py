@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
+from functools import cached_property
 
 from ....resource.inventory import Inventory
-from ....resource.resource import Resource
+from ....resource.resource import Resource, required
 from ...effective import Effective
-from ...subjects import DataPlane, MtlsMode, Port
+from ...subjects import DataPlane, MtlsMode, Port, Workload
 from ..meshconfig import MeshConfig
 from ..xds.protocols import Listening, listening
 from .authorizers import Authorizers
-from .calls import Kind, Normalization
+from .callers import accounts
+from .calls import Identity, Kind, Normalization
 from .filters import Guard
-from .policies import Applied, Policies, Policy
+from .policies import Action, Applied, Policies, Policy
+from .rules import Rule
 from .survey import Survey
 from .trust_domains import trust_domains
 
@@ -34,6 +38,25 @@ class Authorization:
     def applied(self, namespace: str, labels: Mapping[str, str]) -> Applied:
         """All that applies to the pods of a namespace with these labels."""
         return self._policies.of(namespace, labels)
+
+    def applied_with(self, policy: Resource, workloads: Sequence[Workload]) -> Sequence[Applied]:
+        """What applies to each workload that a policy selects; without any, to pods with the labels that it asks for."""
+        wanted = required(policy.get("spec", "selector", "matchLabels"))
+        pods = [(workload.namespace, workload.labels) for workload in workloads] or [(policy.namespace, wanted)]
+        return list({id(found): found for found in (self.applied(*pod) for pod in pods)}.values())
+
+    def naming(self, identity: Identity) -> Sequence[Rule]:
+        """The ALLOW rules in force that name a service account of the mesh, and not by a wildcard."""
+        return self._naming.get(identity, ())
+
+    @cached_property
+    def _naming(self) -> Mapping[Identity, Sequence[Rule]]:
+        found: dict[Identity, dict[int, Rule]] = defaultdict(dict)
+        for policy in self._policies.all():
+            for rule in policy.rules if policy.action is Action.ALLOW and not policy.dry_run else ():
+                for identity in accounts(rule):
+                    found[identity][id(rule)] = rule
+        return {identity: tuple(rules.values()) for identity, rules in found.items()}
 
     def policy(self, resource: Resource) -> Policy:
         """An AuthorizationPolicy as istiod reads it."""

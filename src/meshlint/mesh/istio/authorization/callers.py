@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ....resource.match import name_tokens
 from ....source.document import Location
-from .calls import Kind
+from .calls import Identity, Kind
 from .matching import text as pattern
 from .policies import Action, Applied
 from .rules import Condition, Rule
@@ -69,7 +69,7 @@ class Limit(NamedTuple):
         return f"a DENY of {words(self.condition)}" if self.denies else words(self.condition)
 
 
-_ACCOUNT_OF_ANY_DOMAIN = re.compile(r"\*/ns/[^/*]+/sa/[^/*]+")
+_ACCOUNT_OF_A_DOMAIN = re.compile(r"(?:\*|[^/*]*)/ns/([^/*]+)/sa/([^/*]+)")
 _ANYWHERE = ("0.0.0.0/0", "::/0")
 _WIDTHS = {
     "serviceAccounts": Width.ACCOUNT,
@@ -117,7 +117,7 @@ def _width(value: str, width: Width) -> Width:
         return width
     if value.strip("*") == "":
         return Width.EVERY_IDENTITY
-    if width is Width.ACCOUNT and _ACCOUNT_OF_ANY_DOMAIN.fullmatch(value):
+    if width is Width.ACCOUNT and _ACCOUNT_OF_A_DOMAIN.fullmatch(value):
         return width
     return max(width, Width.WILDCARD)
 
@@ -141,6 +141,18 @@ def chosen(rule: Rule) -> Iterator[Condition]:
             exact = not any("*" in value.text for value in condition.values)
             if not (exact and _SECRET & set(name_tokens(condition.header))):
                 yield condition
+
+
+def accounts(rule: Rule) -> Iterator[Identity]:
+    """The service accounts that a rule names one by one, whatever their trust domain."""
+    for condition in rule.conditions:
+        if _WIDTHS.get(condition.field) is Width.ACCOUNT:
+            for value in condition.values:
+                if "serviceAccount" in condition.field:
+                    namespace, slash, name = value.text.rpartition("/")
+                    yield Identity(namespace if slash else rule.policy.namespace, name)
+                elif named := _ACCOUNT_OF_A_DOMAIN.fullmatch(value.text):
+                    yield Identity(named[1], named[2])
 
 
 def words(*conditions: Condition) -> str:

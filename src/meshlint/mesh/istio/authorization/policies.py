@@ -110,6 +110,10 @@ class Policies:
         """Whether an AuthorizationPolicy of a namespace has a targetRef."""
         return namespace in self._authorizations.targeting
 
+    def all(self) -> Iterator[Policy]:
+        """Every AuthorizationPolicy."""
+        return map(self.policy, self._inventory.all(AUTHORIZATION_POLICY))
+
     def policy(self, resource: Resource) -> Policy:
         """An AuthorizationPolicy as istiod reads it."""
         if id(resource) not in self._policies:
