@@ -822,6 +822,23 @@ MESSAGES = [
         "ai-inference/llama and every other workload without an account of its own both run as service account "
         "ai-inference/default, so no policy can allow one and refuse the other.",
     ),
+    (
+        "authorization/tenant_facing_caller_reaches_internal_workload/examples/bad_no_policy.yaml:36",
+        "edge/page, open to requests from outside, may call ai-inference/llama directly because no policy limits who may "
+        "call it; a compromised edge reaches ai-inference/llama unhindered.",
+    ),
+    (
+        "authorization/tenant_facing_caller_reaches_internal_workload/examples/bad_namespace.yaml:116",
+        "edge/page, open to requests from outside, may call ai-inference/llama directly because rule 0 of "
+        "AuthorizationPolicy ai-inference/llama admits every workload of edge; a compromised edge reaches "
+        "ai-inference/llama unhindered.",
+    ),
+    (
+        "authorization/tenant_facing_caller_reaches_internal_workload/examples/bad_deny_list.yaml:117",
+        "edge/page, open to requests from outside, may call ai-inference/llama directly because rule 0 of "
+        "AuthorizationPolicy ai-inference/fence refuses only others; a compromised edge reaches ai-inference/llama "
+        "unhindered.",
+    ),
 ]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ..config import Selector, Settings
@@ -84,6 +84,16 @@ class Exposure:
     def running_as(self, pod: PodTemplate) -> Sequence[tuple[Workload, Effective[bool]]]:
         """The tenant-facing workloads that run as the service account of a pod, each with what makes it one."""
         return self._facing_accounts.get((pod.namespace, pod.account), ())
+
+    def strangers_to(self, workload: Workload) -> Iterator[tuple[Workload, Effective[bool]]]:
+        """The tenant-facing workloads of the mesh that run as another service account than a workload."""
+        for entries in self.facing.values():
+            for client, why in entries:
+                if client.in_mesh.value and (client.namespace, client.account) != (
+                    workload.namespace,
+                    workload.account,
+                ):
+                    yield client, why
 
     @cached_property
     def _facing_accounts(self) -> Mapping[tuple[str, str], Sequence[tuple[Workload, Effective[bool]]]]:

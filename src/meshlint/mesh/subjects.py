@@ -86,6 +86,11 @@ class Workload(NamedTuple):
         return self.pod is None
 
     @property
+    def account(self) -> str:
+        """The service account it runs as; of an implied one, whose is not known, its name."""
+        return self.pod.account if self.pod else self.name
+
+    @property
     def place(self) -> Location:
         """Its pod template, or the selector that implies it."""
         return self.resource.at(*self.pod.path) if self.pod else self.resource.at("spec", "selector")

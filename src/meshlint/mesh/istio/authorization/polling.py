@@ -45,5 +45,9 @@ def _identity(scraper: Scraper) -> Identity:
 
 def _lets_monitoring_in(guard: Guard, request: Request) -> bool:
     """Whether policies admit an account whose name says that it scrapes: the Prometheus that is not in the input may have it."""
-    named = (one for one in identities(guard) if one and _MONITORING & {*name_tokens(one.namespace), *name_tokens(one.account)})
+    named = (
+        one
+        for one in identities(guard)
+        if one and _MONITORING & {*name_tokens(one.namespace), *name_tokens(one.account)}
+    )
     return any(verdict(decide(guard, Caller(identity), request)) is not Verdict.DENY for identity in named)

@@ -61,19 +61,19 @@ def _calls(guard: Guard, asked: Asked) -> Iterator[tuple[Caller, Request]]:
 
 def _generous(guard: Guard) -> Guard:
     free = {Kind.HEADER, *((Kind.TOKEN, Kind.CLAIM) if guard.applied.tokens else ())}
-    policies = tuple(_without(policy, free) for policy in guard.applied.policies)
+    policies = tuple(relaxed(policy, free) for policy in guard.applied.policies)
     return guard._replace(applied=guard.applied._replace(policies=policies))
 
 
-def _without(policy: Policy, free: Collection[Kind]) -> Policy:
+def relaxed(policy: Policy, free: Collection[Kind]) -> Policy:
     """A policy as it is for those who choose freely what they can: what it allows asks less, what it refuses is avoided."""
     if policy.action is not Action.ALLOW:
         kept = (rule for rule in policy.rules if not any(condition.kind in free for condition in rule.conditions))
         return policy._replace(rules=tuple(kept))
-    return policy._replace(rules=tuple(_relaxed(rule, free) for rule in policy.rules))
+    return policy._replace(rules=tuple(_asking_less(rule, free) for rule in policy.rules))
 
 
-def _relaxed(rule: Rule, free: Collection[Kind]) -> Rule:
+def _asking_less(rule: Rule, free: Collection[Kind]) -> Rule:
     def part(conditions: Conditions) -> Conditions:
         return tuple(condition for condition in conditions if condition.kind not in free)
 

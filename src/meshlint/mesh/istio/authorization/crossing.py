@@ -1,0 +1,65 @@
+"""Whether a caller gets through without being named: by a wider rule, or for want of any."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import NamedTuple
+
+from .access import Access
+from .callers import Width, accounts
+from .calls import Caller, Identity, Kind, Request
+from .decide import Verdict, decide, verdict
+from .filters import Guard
+from .policies import Action, Policy
+from .reach import relaxed
+from .rules import Rule
+
+_FREE = {Kind.HEADER, Kind.PATH, Kind.METHOD, Kind.HOST}
+"""What a caller that is in the mesh chooses as it likes."""
+
+
+class Crossing(NamedTuple):
+    """What lets a caller through: a rule, and what it does; None = there is no ALLOW rule, and none is needed."""
+
+    rule: Rule | None
+    does: str
+
+    def __str__(self) -> str:
+        return f"{self.rule} {self.does}" if self.rule else self.does
+
+
+def names(access: Access, identity: Identity) -> bool:
+    """Whether an ALLOW rule, or a DENY policy that spares only accounts, decided about a caller by its account."""
+    return access.fenced or any(identity in accounts(grant.rule) for grant in access.grants)
+
+
+def crossings(
+    access: Access, identity: Identity, guards: Sequence[Guard], open_paths: Collection[str]
+) -> Iterator[Crossing]:
+    """The wider rules that let a caller through."""
+    if not any(access.applied.of(Action.ALLOW)):
+        if _passes(guards, identity, None):
+            refusing = next(iter(access.refusals), None)
+            yield Crossing(refusing, "refuses only others" if refusing else "no policy limits who may call it")
+        return
+    for grant in access.guarded(open_paths):
+        wide = grant.limit.width not in (Width.ACCOUNT, Width.TOKEN) and not grant.outward
+        if wide and _passes(guards, identity, grant.rule):
+            yield Crossing(grant.rule, f"admits {grant.limit.scope}")
+
+
+def _passes(guards: Sequence[Guard], identity: Identity, rule: Rule | None) -> bool:
+    """Whether some call of a caller is allowed by a rule alone."""
+    narrowed = (_with(guard, rule) for guard in guards)
+    return any(verdict(decide(guard, Caller(identity), Request())) is Verdict.ALLOW for guard in narrowed)
+
+
+def _with(guard: Guard, rule: Rule | None) -> Guard:
+    policies = tuple(relaxed(_only(policy, rule), _FREE) for policy in guard.applied.policies)
+    return guard._replace(applied=guard.applied._replace(policies=policies))
+
+
+def _only(policy: Policy, rule: Rule | None) -> Policy:
+    if policy.action is not Action.ALLOW:
+        return policy
+    return policy._replace(rules=tuple(one for one in policy.rules if one is rule))
