@@ -10,7 +10,7 @@ from ..config import Settings
 from ..resource.inventory import Inventory
 from ..resource.kinds import SERVICE, SERVICE_ENTRY
 from ..resource.match import matches, more_specific, subset_of
-from ..resource.resource import Resource, required
+from ..resource.resource import Resource, each, get, required
 from ..source.document import Location
 from .backends import BackendsOfHosts
 from .effective import Effective
@@ -45,6 +45,7 @@ from .workloads import Workloads
 if TYPE_CHECKING:
     from .istio.authorization.access import Access
     from .istio.authorization.authorization import Authorization
+    from .istio.authorization.edge import Edge
     from .istio.authorization.filters import Guard
     from .istio.authorization.refusals import Refusals
     from .istio.capacity import Capacity
@@ -198,6 +199,13 @@ class Mesh:
 
         addresses = Addresses(self.inventory, self.hops, self.domain)
         return Refusals(self.hops, addresses, self.ports_of, self.guard, self.domain)
+
+    @cached_property
+    def edge(self) -> Edge:
+        """What gateways give to strangers."""
+        from .istio.authorization.edge import Edge
+
+        return Edge(self.hops, self.siblings, self.authorization, self.ports_of)
 
     @cached_property
     def hosts(self) -> Sequence[Host]:
@@ -391,6 +399,13 @@ class Mesh:
         if policy.namespace == self.meshconfig.root_namespace:
             return [w for w in self.workloads.all if matches(selector, w.labels)]
         return self.workloads.selected(policy.namespace, selector)
+
+    def authorizer_writes(self, header: str) -> bool:
+        """Whether an external authorizer passes a header on to servers."""
+        providers = each(self.meshconfig.value("extensionProviders").value)
+        written = (get(one, "envoyExtAuthzHttp", "headersToUpstreamOnAllow") for one in providers)
+        names = (str(name).lower() for listed in written if isinstance(listed, list) for name in listed)
+        return header.lower() in names
 
     def trusts(self, policy: Resource, header: str) -> bool:
         """Whether callers cannot choose a header where it arrives at each workload that a policy selects."""

@@ -15,7 +15,7 @@ from ...resource.kinds import ISTIO_GATEWAY, REQUEST_AUTHENTICATION
 from ...resource.match import matches
 from ...resource.resource import Resource, each, get, required
 from ..effective import Effective, Reason
-from ..subjects import DataPlane, Workload
+from ..subjects import DataPlane, Route, Workload
 from .hops import Arrival, Hops, gateway_names, gateway_selector
 
 Written = dict[str, Reason]
@@ -46,6 +46,18 @@ class TrustedHeaders:
         if workload.data_plane.value is not DataPlane.GATEWAY:
             return self._behind_gateways(header, arrivals)
         return Effective(False, (Reason(f"{workload} takes {header} from its callers"),))
+
+    def before(self, route: Route, header: str) -> Effective[bool]:
+        """Whether every gateway of a route writes a header before it looks for the route; of one that is not in the input,
+        whether any gateway does."""
+        gateways = list(self._hops.gateways(route))
+        if len(gateways) < len(list(gateway_names(route))):
+            return self.at_gateways(header)
+        for gateway in gateways:
+            if header.lower() not in self._gateways[id(gateway)]:
+                text = f"nothing writes {header} at {gateway}"
+                return Effective(False, (Reason(text, gateway.at("metadata", "name")),))
+        return Effective(True, (self._gateways[id(gateways[0])][header.lower()],))
 
     def at_gateways(self, header: str) -> Effective[bool]:
         """Whether some gateway writes a header: so it is trusted where no gateway leads straight to."""

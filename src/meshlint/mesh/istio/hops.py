@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from ...resource.inventory import Inventory
-from ...resource.kinds import ISTIO_GATEWAY
+from ...resource.kinds import ENVOY_FILTER, ISTIO_GATEWAY, WASM_PLUGIN
 from ...resource.match import matches
 from ...resource.resource import Resource, required
 from ..subjects import Answer, DataPlane, Destination, Route, Workload
@@ -98,7 +98,7 @@ class Hops:
             return None
         return list({id(workload): workload for workload in self._passed(rule, route.mesh)}.values())
 
-    def gateways(self, rule: Rule) -> Iterator[Resource]:
+    def gateways(self, rule: Rule | Route) -> Iterator[Resource]:
         """The Gateways of the input that a rule is bound to."""
         for name in gateway_names(rule):
             namespace, _, short = name.rpartition("/")
@@ -110,6 +110,19 @@ class Hops:
         """The gateway pods of the input that serve a Gateway, whatever their namespace."""
         wanted = gateway_selector(gateway)
         return [w for w in self._workloads.everywhere(wanted) if w.data_plane.value is DataPlane.GATEWAY]
+
+    def filtered(self, route: Route) -> list[Resource]:
+        """The EnvoyFilters and WasmPlugins that may act on the requests of a route at its gateways."""
+        pods = [pod for gateway in self.gateways(route) for pod in self.serving(gateway)]
+        places = {pod.namespace for pod in pods} | {gateway.namespace for gateway in self.gateways(route)}
+        found = (r for place in places for kind in (ENVOY_FILTER, WASM_PLUGIN) for r in self._inventory.in_namespace(kind, place))
+        return [r for r in found if not pods or any(_selects(r, pod) for pod in pods)]
+
+    def is_private(self, gateway: Resource) -> bool:
+        """Whether nothing in the input opens the pods of a Gateway to the outside: their Services are ClusterIP, or for load
+        balancers of an internal network."""
+        services = [s for pod in self.serving(gateway) if pod.pod for s in self._inventory.services_of(pod.pod)]
+        return bool(services) and not any(_is_public(service) for service in services)
 
     def _passed(self, rule: Rule, mesh: bool) -> Iterator[Workload]:
         """The gateways of a rule, and the workloads whose labels its matches ask of a caller in the mesh."""
@@ -123,12 +136,32 @@ class Hops:
                 yield from (w for w in callers if namespace in (None, w.namespace))
 
 
+_INTERNAL = {
+    "networking.gke.io/load-balancer-type": ("Internal", "internal"),
+    "cloud.google.com/load-balancer-type": ("Internal", "internal"),
+    "service.beta.kubernetes.io/azure-load-balancer-internal": ("true",),
+    "service.beta.kubernetes.io/aws-load-balancer-internal": ("true", "0.0.0.0/0"),
+    "service.beta.kubernetes.io/aws-load-balancer-scheme": ("internal",),
+}
+"""Annotations of a Service whose load balancer is not reached from the internet."""
+
+
+def _is_public(service: Resource) -> bool:
+    internal = any(service.annotations.get(name) in values for name, values in _INTERNAL.items())
+    return service.get("spec", "type") in ("LoadBalancer", "NodePort") and not internal
+
+
+def _selects(resource: Resource, workload: Workload) -> bool:
+    wanted = resource.get("spec", "selector", "matchLabels") or resource.get("spec", "workloadSelector", "labels")
+    return resource.namespace == workload.namespace and matches(required(wanted), workload.labels)
+
+
 def gateway_selector(gateway: Resource) -> Mapping[str, str]:
     """The labels of the pods that serve a Gateway."""
     return required(gateway.get("spec", "selector"))
 
 
-def gateway_names(rule: Rule) -> Iterator[str]:
+def gateway_names(rule: Rule | Route) -> Iterator[str]:
     """The gateways a rule is for, as written: those of its matches, where all of these have some, narrow its VirtualService's."""
     bound = [name for name in rule.root.items("spec", "gateways") if isinstance(name, str) and name != "mesh"]
     narrowed = [match.get("gateways") for match, _ in rule.matches]

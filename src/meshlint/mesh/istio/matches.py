@@ -61,6 +61,23 @@ def takes(route: Route, match: Match) -> bool:
     return bool(acts) and (not route.matches or any(covers(own, match) for own, _ in route.matches))
 
 
+def without_header(route: Route, match: Match, header: str) -> bool:
+    """Whether a route surely takes what a match takes, were it not for the value of a header that one of them or both ask for."""
+    less = _without(match, header)
+    return not route.matches or any(covers(_without(own, header), less) for own, _ in route.matches)
+
+
+def _without(match: Match, header: str) -> Match:
+    headers = match.get("headers")
+    kept = {k: v for k, v in headers.items() if k != header} if isinstance(headers, dict) else {}
+    return {**match, "headers": kept}
+
+
+def header_text(value: Any) -> str:
+    """The value that a match asks of a header, as text."""
+    return _text(value) or "any value"
+
+
 def may_get(route: Route, path: str) -> bool:
     """Whether some request with a path may get a route."""
     return not route.matches or any(may_take(own, path) for own, _ in route.matches)
