@@ -20,7 +20,8 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
 
 def _problem(exposed: Sequence[Exposed], gateway: Resource, host: str, mesh: Mesh) -> Problem:
     first = exposed[0]
-    unknown = mesh.hops.filtered(first.route) or ([gateway] if not first.pods.workload else [])
+    filters = mesh.hops.filtered(first.route)
+    unknown = f"the pods of {gateway}" if not first.pods.workload else f"what {filters[0]} does" if filters else None
     private = mesh.hops.is_private(gateway)
     maybe = first.route.generation.value is Answer.MAYBE
     return Problem(
@@ -35,7 +36,7 @@ def _problem(exposed: Sequence[Exposed], gateway: Resource, host: str, mesh: Mes
         rests_on=[first.route.generation],
         severity=Severity.WARNING if maybe else None,
         confidence=Confidence.LOW if private or unknown or maybe else None,
-        missing=f"the pods of {gateway} and what {unknown[0]} does" if unknown else None,
+        missing=unknown,
         listener=f"{host} at {gateway}",
         backend=first.destination.host,
     )
