@@ -839,6 +839,31 @@ MESSAGES = [
         "AuthorizationPolicy ai-inference/fence refuses only others; a compromised edge reaches ai-inference/llama "
         "unhindered.",
     ),
+    (
+        "authorization/request_authentication_does_not_require_token/examples/bad_gateway.yaml:139",
+        "RequestAuthentication istio-ingress/tokens only rejects bad tokens: a request to istio-ingress/ingress without "
+        "any token is let through.",
+    ),
+    (
+        "authorization/model_endpoint_exposed_without_authentication/examples/bad_nothing.yaml:111",
+        "Anyone who reaches chat.example.com at Gateway istio-ingress/public can use "
+        "llama.ai-inference.svc.cluster.local: no hop between the edge and the model checks who is calling.",
+    ),
+    (
+        "authorization/tenant_routed_by_client_header/examples/bad_hosts.yaml:15",
+        "Whoever sends x-tenant-id: acme to gateway istio-ingress/public is served as that tenant by "
+        "acme.edge.svc.cluster.local: nothing checks that the caller belongs to it.",
+    ),
+    (
+        "authorization/tenant_routed_by_client_header/examples/bad_hosts.yaml:24",
+        "Whoever sends x-tenant-id: globex to gateway istio-ingress/public is served as that tenant by "
+        "globex.edge.svc.cluster.local: nothing checks that the caller belongs to it.",
+    ),
+    (
+        "authorization/tenant_routed_by_client_header/examples/bad_subset.yaml:15",
+        "Whoever sends x-org-id: acme to gateway istio-ingress/public is served as that tenant by "
+        "app.edge.svc.cluster.local (acme): nothing checks that the caller belongs to it.",
+    ),
 ]
 
 

@@ -115,7 +115,12 @@ class Hops:
         """The EnvoyFilters and WasmPlugins that may act on the requests of a route at its gateways."""
         pods = [pod for gateway in self.gateways(route) for pod in self.serving(gateway)]
         places = {pod.namespace for pod in pods} | {gateway.namespace for gateway in self.gateways(route)}
-        found = (r for place in places for kind in (ENVOY_FILTER, WASM_PLUGIN) for r in self._inventory.in_namespace(kind, place))
+        found = (
+            r
+            for place in places
+            for kind in (ENVOY_FILTER, WASM_PLUGIN)
+            for r in self._inventory.in_namespace(kind, place)
+        )
         return [r for r in found if not pods or any(_selects(r, pod) for pod in pods)]
 
     def is_private(self, gateway: Resource) -> bool:

@@ -10,13 +10,14 @@ from ....resource.resource import Resource, each, get
 from ....source.document import Location
 from ...effective import Effective
 from ...subjects import Answer, DataPlane, Destination, MtlsMode, Port, Route, Workload
-from ..hops import Hops, gateway_selector
+from ..hops import Hops, gateway_names, gateway_selector
 from ..siblings import Siblings
 from ..xds.protocols import Listening
 from .authorization import Authorization
 from .calls import Caller, Identity, Request
 from .decide import Verdict, decide, verdict
 from .filters import Guard
+from .tokens import requires_token
 
 _MUTUAL = ("MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL")
 
@@ -58,6 +59,15 @@ class Edge:
             found = (one for route in routes for one in self._exposed(route, gateway, host))
             self._found[key] = list({id(one.route): one for one in found}.values())
         return self._found[key]
+
+    def asks_for_tokens(self, workload: Workload) -> bool:
+        """Whether every gateway in front of a workload is in the input and refuses what has no token."""
+        routes = [arrival.rule for arrival in self._hops.arrivals(workload) if arrival.route.gateway]
+        gateways = [gateway for rule in routes for gateway in self._hops.gateways(rule)]
+        pods = [one for gateway in gateways for one in self.pods(gateway)]
+        applied = [self._authorization.applied(one.namespace, one.labels) for one in pods]
+        known = len(gateways) == sum(len(list(gateway_names(rule))) for rule in routes)
+        return bool(applied) and known and all(requires_token(one, gateway=True) for one in applied)
 
     def _is_bound(self, route: Route, gateway: Resource) -> bool:
         bound = any(gateway is other for other in self._hops.gateways(route))

@@ -7,7 +7,8 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from .calls import Kind
-from .rules import Rule
+from .policies import Action, Applied
+from .rules import Condition, Rule
 
 _FOR_WHOM = {"aud", "azp", "client_id", "hd", "tid", "repository_owner"}
 _KEYS = {"request.auth.audiences", "request.auth.presenter"}
@@ -34,3 +35,41 @@ def tells_for_whom(rule: Rule) -> bool:
         if condition.field in _KEYS or names & _FOR_WHOM:
             return True
     return False
+
+
+def requires_token(applied: Applied, *, gateway: bool) -> bool:
+    """Whether policies refuse a request from outside that has no token, or may do so for some paths.
+
+    A rule for certain paths opens these on purpose. At a gateway no caller from outside has an identity of the mesh.
+    """
+    if any(applied.of(Action.CUSTOM)) or any(_misses(rule) for p in applied.of(Action.DENY) for rule in p.rules):
+        return True
+    allowing = list(applied.of(Action.ALLOW))
+    free = (rule for policy in allowing for rule in policy.rules if not _needs_token(rule))
+    shut = (Kind.IDENTITY,) if gateway else ()
+    return bool(allowing) and all(
+        any(condition.kind in shut and condition.values for condition in rule.conditions) or _is_for_paths(rule)
+        for rule in free
+    )
+
+
+def _misses(rule: Rule) -> bool:
+    """Whether a DENY rule refuses what has no token, or not the right one."""
+    return any(condition.kind in _OF_TOKENS and condition.excluded for condition in rule.conditions)
+
+
+def _needs_token(rule: Rule) -> bool:
+    sources = ((*source, *rule.when) for source in rule.sources or ((),))
+    return all(any(c.kind in _OF_TOKENS and c.values for c in conditions) for conditions in sources)
+
+
+def _is_for_paths(rule: Rule) -> bool:
+    wanted = [[c for c in operation if c.kind is Kind.PATH and c.values] for operation in rule.operations]
+    return bool(wanted) and all(found and not _takes_all(found[0]) for found in wanted)
+
+
+def _takes_all(condition: Condition) -> bool:
+    return any(value.text in ("*", "/*", "/{**}") for value in condition.values)
+
+
+_OF_TOKENS = (Kind.TOKEN, Kind.CLAIM)

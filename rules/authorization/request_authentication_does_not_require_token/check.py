@@ -1,0 +1,30 @@
+from collections.abc import Iterator
+
+from meshlint.mesh.istio.authorization.tokens import requires_token
+from meshlint.mesh.mesh import Mesh
+from meshlint.mesh.subjects import DataPlane, Workload
+from meshlint.rule.rule import Problem
+
+
+def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
+    applied = mesh.authorization.applied(workload.namespace, workload.labels)
+    resources = {id(token.resource): token.resource for token in applied.tokens}.values()
+    if not resources or not workload.in_mesh.value:
+        return
+    gateway = workload.data_plane.value is DataPlane.GATEWAY
+    facing = mesh.exposure.tenant_facing(workload)
+    for resource in resources:
+        at_edge = gateway or (workload.implied and mesh.guards_gateways(resource))
+        if not at_edge and (not facing.value or mesh.edge.asks_for_tokens(workload)):
+            continue
+        if not requires_token(applied, gateway=at_edge):
+            yield Problem(
+                resource.at("spec", "jwtRules"),
+                related=[
+                    workload.place if at_edge else facing,
+                    *(policy.resource.at("metadata", "name") for policy in applied.policies),
+                ],
+                rests_on=[workload.in_mesh, *(reason for policy in applied.policies for reason in policy.doubt)],
+                resource=resource,
+                workload=workload,
+            )
