@@ -18,7 +18,7 @@ def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
     named = mesh.authorization.naming(Identity(pod.namespace, pod.account)) if pod.account == "default" else ()
     if facing:
         others = [other for other, _ in facing]
-        evidence: list[Evidence] = [e for other, why in facing for e in (why, _place(other.pod))]
+        evidence: list[Evidence] = [e for other, why in facing for e in (why, other.place)]
         yield _problem(workload, pod, matters, evidence, others)
     elif named:
         evidence = [rule.location for rule in named]
