@@ -14,14 +14,13 @@ def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
     gateway = workload.data_plane.value is DataPlane.GATEWAY
     facing = mesh.exposure.tenant_facing(workload)
     for resource in resources:
-        at_edge = gateway or (workload.implied and mesh.guards_gateways(resource))
-        if not at_edge and (not facing.value or mesh.edge.asks_for_tokens(workload)):
+        if not gateway and (not facing.value or mesh.edge.asks_for_tokens(workload)):
             continue
-        if not requires_token(applied, gateway=at_edge):
+        if not requires_token(applied, gateway=gateway):
             yield Problem(
                 resource.at("spec", "jwtRules"),
                 related=[
-                    workload.place if at_edge else facing,
+                    workload.place if gateway else facing,
                     *(policy.resource.at("metadata", "name") for policy in applied.policies),
                 ],
                 rests_on=[workload.in_mesh, *(reason for policy in applied.policies for reason in policy.doubt)],

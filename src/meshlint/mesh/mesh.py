@@ -25,6 +25,7 @@ from .istio.entries import ServiceEntries, hosts_of
 from .istio.external import ExternalHosts
 from .istio.headers import TrustedHeaders
 from .istio.hops import Hops
+from .istio.injection import selects_gateway
 from .istio.lifecycle import Lifecycles
 from .istio.meshconfig import MeshConfig
 from .istio.mtls import PeerAuthentications
@@ -416,10 +417,10 @@ class Mesh:
         """Whether a policy is for gateways and waypoints alone; the labels it asks for tell where the pods are not in the input."""
         if policy.get("spec", "targetRef") or policy.get("spec", "targetRefs"):
             return True
-        workloads = [w for w in self.selected(policy) if not w.implied]
+        workloads = self.selected(policy)
         if workloads:
             return all(w.data_plane.value is DataPlane.GATEWAY for w in workloads)
-        return any("gateway" in str(label) for label in policy.mapping("spec", "selector", "matchLabels").values())
+        return selects_gateway(required(policy.get("spec", "selector", "matchLabels")))
 
     def place_of(self, namespace: str, *workloads: Workload) -> Location:
         """Where a namespace of the input is declared, failing that where the first of its workloads or anything else names it."""

@@ -87,49 +87,8 @@ class Pattern:
     def __hash__(self) -> int:
         return hash((self.parts, self.any_case))
 
-    def meets(self, other: Pattern) -> bool:
-        """Whether some value fits both, as far as their beginnings and ends tell."""
-        for one, another in ((self, other), (other, self)):
-            if one.exact is not None:
-                return another.matches(one.exact)
-        pairs = (self._end(0), other._end(0)), (self._end(-1)[::-1], other._end(-1)[::-1])
-        return all(one.startswith(another) or another.startswith(one) for one, another in pairs)
-
-    def beginning_with(self, start: str) -> Iterator[str]:
-        """Texts that fit and begin as is asked; none where none does."""
-        for filling in ("", "zz"):
-            found = _continued(self.parts, start, filling)
-            if found is not None and self.matches(found):
-                yield found
-
-    def _end(self, at: int) -> str:
-        """The text at the beginning or the end, before any wildcard."""
-        part = self.parts[at]
-        return "" if isinstance(part, Wild) else part.lower() if self.any_case else part
-
     def __repr__(self) -> str:
         return f"Pattern({self.parts!r})"
-
-def _continued(parts: tuple[str | Wild, ...], start: str, filling: str) -> str | None:
-    """A text of these parts that begins with `start`; wildcards that are left are filled in."""
-    if not start:
-        return "".join(part if isinstance(part, str) else _FILLED.get(part) or filling for part in parts)
-    if not parts:
-        return None
-    first, rest = parts[0], parts[1:]
-    if isinstance(first, str):
-        if first.startswith(start):
-            return _continued(parts, "", filling)
-        after = _continued(rest, start.removeprefix(first), filling) if start.startswith(first) else None
-        return None if after is None else first + after
-    for taken in range(len(start), -1, -1):
-        after = _continued(rest, start[taken:], filling)
-        if after is not None and re.fullmatch(first.value, start[:taken] + (filling if taken == len(start) else "")):
-            return start[:taken] + (filling if taken == len(start) else "") + after
-    return None
-
-
-_FILLED = {Wild.SOME: "zz", Wild.SEGMENT: "zz"}
 
 
 class Block(NamedTuple):

@@ -7,6 +7,7 @@ from itertools import product
 from .calls import Kind
 from .matching import Pattern
 from .rules import Conditions, Rule
+from .samples import meet
 
 _JUDGED = (Kind.PATH, Kind.PORT, Kind.METHOD)
 """What a caller cannot choose without asking for something else."""
@@ -19,7 +20,7 @@ def overlap(one: Rule, other: Rule) -> bool:
 
 def _meet(one: Conditions, other: Conditions) -> bool:
     return all(
-        any(mine.meets(theirs) for mine, theirs in product(_wanted(one, kind), _wanted(other, kind)))
+        any(meet(mine, theirs) for mine, theirs in product(_wanted(one, kind), _wanted(other, kind)))
         for kind in _JUDGED
         if _wanted(one, kind) and _wanted(other, kind)
     )

@@ -15,6 +15,7 @@ from .filters import Guard
 from .matching import Pattern
 from .policies import Action, Policy
 from .rules import Conditions, Rule
+from .samples import Named, texts
 
 _MOST = 4000
 """How many calls are tried; where more would have to be, some may get through."""
@@ -129,11 +130,8 @@ def _hosts(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
 
 
 def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:
-    """Paths that fit what is asked for: the shortest one, a longer one, and for each path of the rules one that fits it too."""
+    """A path of each sort that the rules tell apart among those in question."""
     if asked is None:
         return [None]
-    start = "".join(part for part in asked.parts if isinstance(part, str))
-    if asked.is_exact:
-        return [start]
-    near = (found for pattern in _patterns(rules, Kind.PATH) for found in pattern.beginning_with(start))
-    return list(dict.fromkeys((*near, start, f"{start}zz")))
+    named = [Named(pattern, "") for pattern in _patterns(rules, Kind.PATH)]
+    return [sample.value for sample in texts(named, asked, "")]
