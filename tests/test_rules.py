@@ -735,7 +735,7 @@ MESSAGES = [
     ),
     (
         "authorization/allow_rule_admits_everyone/examples/bad_policies_alone.yaml:9",
-        "AuthorizationPolicy ai-inference/all admits every caller to the workloads of ai-inference.",
+        "AuthorizationPolicy ai-inference/all admits every caller to the pods of ai-inference that it selects.",
     ),
     (
         "authorization/authorization_denies_every_caller/examples/bad_hosts.yaml:71",

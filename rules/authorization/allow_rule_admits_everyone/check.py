@@ -23,7 +23,7 @@ def check(resource: Resource, mesh: Mesh) -> Iterator[Problem]:
                 rests_on=policy.doubt,
                 policy=resource,
                 callers="every caller" if width is Width.EVERYBODY else "every caller with a certificate of the mesh",
-                workloads=workloads or f"the workloads of {resource.namespace}",
+                workloads=workloads or f"the pods of {resource.namespace} that it selects",
                 pointless=f", and makes its other {_count(len(others))} pointless" if others else "",
             )
 
