@@ -4,7 +4,7 @@ from typing import Any
 from meshlint.mesh.effective import Effective
 from meshlint.mesh.istio.authorization.access import Access
 from meshlint.mesh.istio.authorization.calls import Identity
-from meshlint.mesh.istio.authorization.crossing import Crossing, crossings, names
+from meshlint.mesh.istio.authorization.crossing import Boundary, Crossing, crossings, origins
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Workload
 from meshlint.rule.rule import Problem
@@ -28,11 +28,9 @@ def _crossed(access: Access, mesh: Mesh, options: Mapping[str, Any]) -> Iterator
     """The rules that let tenant-facing workloads through, each with the first of these."""
     found: dict[int, tuple[Crossing, list[Client]]] = {}
     guards = [mesh.guard(port) for port in mesh.ports_of(access.workload)]
-    for client, facing in mesh.exposure.strangers_to(access.workload):
-        identity = Identity(client.namespace, client.account)
-        if options["require-explicit"] and names(access, identity):
-            continue
-        for crossing in crossings(access, identity, guards, options["open-paths"]):
+    boundary = Boundary(options["open-paths"], options["require-explicit"])
+    for client, facing in mesh.exposure.strangers_to(access.workload, origins(access, boundary)):
+        for crossing in crossings(access, Identity(client.namespace, client.account), guards, boundary):
             found.setdefault(id(crossing.rule), (crossing, []))[1].append((client, facing))
     yield from ((crossing, clients[:SHOWN]) for crossing, clients in found.values())
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import cached_property
 
 from ..config import Selector, Settings
@@ -85,10 +85,13 @@ class Exposure:
         """The tenant-facing workloads that run as the service account of a pod, each with what makes it one."""
         return self._facing_accounts.get((pod.namespace, pod.account), ())
 
-    def strangers_to(self, workload: Workload) -> Iterator[tuple[Workload, Effective[bool]]]:
-        """The tenant-facing workloads of the mesh that run as another service account than a workload."""
-        for entries in self.facing.values():
-            for client, why in entries:
+    def strangers_to(
+        self, workload: Workload, namespaces: Collection[str] | None
+    ) -> Iterator[tuple[Workload, Effective[bool]]]:
+        """The tenant-facing workloads in the mesh that run as another service account than a workload, of these namespaces
+        or (None) of all."""
+        for namespace in self.facing if namespaces is None else namespaces:
+            for client, why in self.facing.get(namespace, ()):
                 if client.in_mesh.value and (client.namespace, client.account) != (
                     workload.namespace,
                     workload.account,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from .access import Access
+from .access import Access, Grant
 from .callers import Width, accounts
 from .calls import Caller, Identity, Kind, Request
 from .decide import Verdict, decide, verdict
@@ -28,23 +28,46 @@ class Crossing(NamedTuple):
         return f"{self.rule} {self.does}" if self.rule else self.does
 
 
-def names(access: Access, identity: Identity) -> bool:
+def _names(access: Access, identity: Identity) -> bool:
     """Whether an ALLOW rule, or a DENY policy that spares only accounts, decided about a caller by its account."""
     return access.fenced or any(identity in accounts(grant.rule) for grant in access.grants)
 
 
-def crossings(
-    access: Access, identity: Identity, guards: Sequence[Guard], open_paths: Collection[str]
-) -> Iterator[Crossing]:
-    """The wider rules that let a caller through."""
+class Boundary(NamedTuple):
+    """What counts: all rules but those that open nothing but paths, and, where naming an account is a decision, but those."""
+
+    open_paths: Collection[str]
+    naming_decides: bool
+
+
+def origins(access: Access, boundary: Boundary) -> Collection[str] | None:
+    """The namespaces whose workloads may get through without being named; None = of any namespace."""
+    if not any(access.applied.of(Action.ALLOW)):
+        return None
+    limits = [grant.limit for grant in _counting(access, boundary)]
+    if any(one.width is not Width.NAMESPACE for one in limits):
+        return None
+    return dict.fromkeys(namespace for one in limits for namespace in one.values)
+
+
+def _counting(access: Access, boundary: Boundary) -> Iterator[Grant]:
+    decided = (Width.ACCOUNT, Width.TOKEN) if boundary.naming_decides else (Width.TOKEN,)
+    for grant in access.guarded(boundary.open_paths):
+        if grant.limit.width not in decided and not grant.outward:
+            yield grant
+
+
+def crossings(access: Access, identity: Identity, guards: Sequence[Guard], boundary: Boundary) -> Iterator[Crossing]:
+    """The rules that let a caller through."""
+    if boundary.naming_decides and _names(access, identity):
+        return
     if not any(access.applied.of(Action.ALLOW)):
         if _passes(guards, identity, None):
             refusing = next(iter(access.refusals), None)
             yield Crossing(refusing, "refuses only others" if refusing else "no policy limits who may call it")
         return
-    for grant in access.guarded(open_paths):
-        wide = grant.limit.width not in (Width.ACCOUNT, Width.TOKEN) and not grant.outward
-        if wide and _passes(guards, identity, grant.rule):
+    for grant in _counting(access, boundary):
+        if _passes(guards, identity, grant.rule):
             yield Crossing(grant.rule, f"admits {grant.limit.scope}")
 
 
