@@ -124,8 +124,8 @@ def _hosts(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
     patterns = _patterns(rules, Kind.HOST)
     if not asked or not patterns:
         return [None]
-    exact = ("".join(map(str, pattern.parts)) for pattern in patterns if pattern.is_exact)
-    with_port = (text for text in exact if text.partition(":")[0].lower() in asked)
+    exact = (pattern.exact for pattern in patterns)
+    with_port = (text for text in exact if text and text.partition(":")[0].lower() in asked)
     return list(dict.fromkeys((*asked, *with_port, *(f"{host}:80" for host in asked))))
 
 
