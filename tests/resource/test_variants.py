@@ -130,6 +130,23 @@ def test_files_of_one_directory_that_collide_are_named(objects: Objects) -> None
     }
 
 
+def test_every_variant_has_one_of_the_alternates_of_a_folder(objects: Objects) -> None:
+    """What `gate` leaves open, one of `locks` closes; `other` only some have, as no folder has all that say it."""
+    files = {
+        "gate/x.yaml": service("gate"),
+        "locks/blue.yaml": service("lock", color="blue"),
+        "locks/green.yaml": service("lock", color="green"),
+        "dev/x.yaml": service("one", at="dev") + service("other", at="dev"),
+        "prod/x.yaml": service("one", at="prod") + service("other", at="prod"),
+        "qa/x.yaml": service("one", at="qa"),
+    }
+    assert described(objects(files)) == {
+        "dev, locks/blue.yaml": ["dev/x.yaml:one", "dev/x.yaml:other", "gate/x.yaml:gate", "locks/blue.yaml:lock"],
+        "locks/green.yaml, prod": ["gate/x.yaml:gate", "locks/green.yaml:lock", "prod/x.yaml:one", "prod/x.yaml:other"],
+        "qa": ["gate/x.yaml:gate", "locks/blue.yaml:lock", "qa/x.yaml:one"],
+    }
+
+
 def test_files_that_agree_share_a_variant(objects: Objects) -> None:
     """Equal definitions do not collide: the third file joins the first, and its copy counts once."""
     files = {

@@ -40,18 +40,20 @@ def split(resources: Sequence[Resource]) -> list[Variant]:
     """The fewest variants, found greedily, such that none has a key with different definitions.
 
     Files of one directory, and directories of one directory, stay together unless they collide with each other; files
-    that collide with none are in every variant. A definition that files of a variant share counts once, at the first of
-    them by name.
+    that collide with none are in every variant, and so is one of the alternates that lie in one directory. A definition
+    that files of a variant share counts once, at the first of them by name.
     """
     files = _by_file(resources)
     contested = _contested(files)
-    groups = [sorted(group.files) for group in _grouped(contested)]
+    groups = _grouped(contested)
     if not groups:
         return [Variant("", _objects(files, files))]
+    labels = _labels([sorted(group.files) for group in groups])
+    _complete(groups, contested)
     shared = [name for name in files if name not in contested]
-    labels = _labels(groups)
     return [
-        Variant(label, _objects(files, sorted(shared + group))) for label, group in zip(labels, groups, strict=True)
+        Variant(label, _objects(files, sorted(shared + group.files)))
+        for label, group in zip(labels, groups, strict=True)
     ]
 
 
@@ -116,6 +118,23 @@ def _united(groups: Sequence[_Group]) -> list[_Group]:
         else:
             found.append(group)
     return found
+
+
+def _complete(groups: Sequence[_Group], contested: Mapping[str, Claims]) -> None:
+    """Gives every group that lacks a key one of its definitions, the first that fits, if all lie in one folder."""
+    homes: dict[Key, set[str]] = defaultdict(set)
+    for name, claims in contested.items():
+        for key in claims:
+            homes[key].add(name.rpartition("/")[0])
+    alternates = [
+        _Group([name], claims)
+        for name, claims in sorted(contested.items())
+        if any(len(homes[key]) == 1 for key in claims)
+    ]
+    for group in groups:
+        for alternate in alternates:
+            if not alternate.claims.keys() <= group.claims.keys() and group.admits(alternate):
+                group.add(alternate)
 
 
 def _rivals(groups: Sequence[_Group]) -> list[int]:

@@ -11,7 +11,7 @@ from ..external import ExternalHosts
 from ..polls import PROBES
 from ..ports import OF_THE_PROXY
 from .authorization import Authorization
-from .callers import Limit, Width, is_fenced, limit, opens_only
+from .callers import Limit, Width, is_fenced, limit, opens_only, ports_of
 from .policies import Action, Applied
 from .rules import Rule
 
@@ -30,7 +30,7 @@ class Grant(NamedTuple):
 class Access(NamedTuple):
     """Who may call a workload, as far as its policies tell.
 
-    `open_ports` serve nothing but metrics and probes; None = they are not known.
+    `open_ports` serve nothing but metrics and probes, or nothing at all; None = they are not known.
     """
 
     workload: Workload
@@ -94,14 +94,16 @@ def access(
         for rule in rules
         if all(condition.is_readable for condition in rule.conditions)
     )
-    return Access(workload, applied, grants, _open_ports(workload, ports))
+    return Access(workload, applied, grants, _open_ports(workload, ports, grants))
 
 
-def _open_ports(workload: Workload, ports: Sequence[Port]) -> frozenset[int] | None:
+def _open_ports(workload: Workload, ports: Sequence[Port], grants: Sequence[Grant]) -> frozenset[int] | None:
     if workload.implied:
         return None
+    known = {port.number for port in ports if port.number}
     quiet = {port.number for port in ports if port.number and (_is_metrics(port) or _is_probed_only(port))}
-    return frozenset(quiet | OF_THE_PROXY)
+    unheard = {number for grant in grants for number in ports_of(grant.rule)} - known if known else set()
+    return frozenset(quiet | OF_THE_PROXY | unheard)
 
 
 def _is_metrics(port: Port) -> bool:

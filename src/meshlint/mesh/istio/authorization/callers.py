@@ -194,6 +194,13 @@ def opens_only(rule: Rule, paths: Collection[str], ports: Collection[int] | None
     return bool(operations) and all(any(_confined(c, paths, ports) for c in operation) for operation in operations)
 
 
+def ports_of(rule: Rule) -> Iterator[int]:
+    """The ports that the operations of a rule name."""
+    conditions = (condition for operation in rule.operations for condition in operation if condition.kind is Kind.PORT)
+    texts = (value.text for condition in conditions for value in condition.values)
+    return (int(text) for text in texts if text.isdecimal())
+
+
 def _confined(condition: Condition, paths: Collection[str], ports: Collection[int] | None) -> bool:
     texts = [value.text for value in condition.values]
     match condition.kind:
