@@ -693,23 +693,23 @@ MESSAGES = [
     (
         "authorization/callers_not_limited_by_service_account/examples/bad_deny_list.yaml:65",
         "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is a DENY "
-        "of not namespaces ai-inference, which every workload of ai-inference passes.",
+        "of not namespaces ai-inference, so every workload of ai-inference passes.",
     ),
     (
         "authorization/callers_not_limited_by_service_account/examples/bad_negative.yaml:64",
         "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is not "
-        "principals cluster.local/ns/guests/sa/default, which every workload but those of "
+        "principals cluster.local/ns/guests/sa/default, so every workload but those of "
         "cluster.local/ns/guests/sa/default passes.",
     ),
     (
         "authorization/callers_not_limited_by_service_account/examples/bad_no_source.yaml:62",
-        "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is nothing,"
-        " which every workload of the mesh passes.",
+        "No ALLOW rule names the service accounts that may call ai-inference/llama: nothing limits its callers, so every "
+        "workload of the mesh passes.",
     ),
     (
         "authorization/callers_not_limited_by_service_account/examples/bad_address.yaml:64",
         "No ALLOW rule names the service accounts that may call ai-inference/llama: its only limit on callers is ipBlocks"
-        " 10.1.0.0/16, which whatever calls from 10.1.0.0/16 passes.",
+        " 10.1.0.0/16, so whatever calls from 10.1.0.0/16 passes.",
     ),
     (
         "authorization/workload_without_authorization/examples/bad_default.yaml:36",

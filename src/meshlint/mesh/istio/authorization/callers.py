@@ -65,8 +65,8 @@ class Limit(NamedTuple):
 
     def __str__(self) -> str:
         if not self.condition:
-            return "nothing"
-        return f"a DENY of {words(self.condition)}" if self.denies else words(self.condition)
+            return "nothing limits its callers"
+        return f"its only limit on callers is {'a DENY of ' if self.denies else ''}{words(self.condition)}"
 
 
 _ACCOUNT_OF_A_DOMAIN = re.compile(r"(?:\*|[^/*]*)/ns/([^/*]+)/sa/([^/*]+)")
