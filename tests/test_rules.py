@@ -748,6 +748,28 @@ MESSAGES = [
         "serviceAccounts agents/planner, which AuthorizationPolicy ai-inference/fence denies.",
     ),
     (
+        "authorization/authorization_denies_every_caller/examples/bad_tcp.yaml:72",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
+        "serviceAccounts agents/planner; paths /v1/*, which only HTTP has, and the port of ai-inference/llama does not "
+        "speak it.",
+    ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_token_of_nobody.yaml:74",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
+        "requestPrincipals *, which takes a token, and no RequestAuthentication checks any there.",
+    ),
+    (
+        "authorization/authorization_denies_every_caller/examples/bad_disabled_mtls.yaml:74",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
+        "serviceAccounts agents/planner, which takes an identity, and callers have none where the port of "
+        "ai-inference/llama takes no mTLS.",
+    ),
+    (
+        "authorization/model_endpoint_exposed_without_authentication/examples/bad_two_gateways.yaml:160",
+        "Anyone who reaches chat.example.com at Gateway istio-ingress/public can use "
+        "llama.ai-inference.svc.cluster.local: no hop between the edge and the model checks who is calling.",
+    ),
+    (
         "authorization/authorization_denies_every_caller/examples/bad_routed_lock.yaml:85",
         "No request can reach ai-inference/llama: nobody is let in by AuthorizationPolicy ai-inference/lock.",
     ),

@@ -1,9 +1,11 @@
 from collections.abc import Iterator
 
 from meshlint.mesh.istio.authorization.callers import asked
+from meshlint.mesh.istio.authorization.calls import Kind
 from meshlint.mesh.istio.authorization.refusals import Refusal
+from meshlint.mesh.istio.xds.protocols import Listening
 from meshlint.mesh.mesh import Mesh
-from meshlint.mesh.subjects import Workload
+from meshlint.mesh.subjects import MtlsMode, Workload
 from meshlint.rule.rule import Problem
 
 
@@ -38,8 +40,21 @@ def _reason(refusal: Refusal) -> str:
     denying = _listed([str(rule.policy) for rule in refusal.denials])
     if _is_lock(refusal):
         return f"nobody is let in by {policies}" if policies else f"everybody is refused by {denying}"
-    why = f"{denying} denies" if refusal.by_denial else f"no caller of {refusal.workload} sends"
+    why = f"{denying} denies" if refusal.by_denial else _lacking(refusal)
     return f"all that {policies} would let in is {what or 'nothing'}, which {why}"
+
+
+def _lacking(refusal: Refusal) -> str:
+    """Why no caller can send what the rules ask for."""
+    guard = refusal.guard
+    asked_for = [{c.kind for c in rule.conditions} for policy in refusal.allowing for rule in policy.rules]
+    if guard.protocol is Listening.TCP and all(any(kind.is_http for kind in kinds) for kinds in asked_for):
+        return f"only HTTP has, and the port of {refusal.workload} does not speak it"
+    if not guard.applied.tokens and all(kinds & {Kind.TOKEN, Kind.CLAIM} for kinds in asked_for):
+        return "takes a token, and no RequestAuthentication checks any there"
+    if guard.mtls.value is MtlsMode.DISABLE and all(Kind.IDENTITY in kinds for kinds in asked_for):
+        return f"takes an identity, and callers have none where the port of {refusal.workload} takes no mTLS"
+    return f"no caller of {refusal.workload} sends"
 
 
 def _listed(texts: list[str]) -> str:

@@ -7,7 +7,11 @@ from meshlint.mesh.istio.hops import gateway_names
 from meshlint.mesh.istio.matches import header_text, without_header
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Route
+from meshlint.resource.match import name_tokens
 from meshlint.rule.rule import Problem
+
+NO_TENANT = {"agent", "cohort", "canary", "experiment", "variant", "version", "model", "ab", "beta"}
+"""Words in the name of a header that say what kind of traffic it is, not whose."""
 
 
 def check(route: Route, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
@@ -32,12 +36,12 @@ def check(route: Route, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Prob
 
 def _identities(match: Mapping[str, Any], options: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """The headers of a match that stand for an identity."""
-    trusted = {name.lower() for name in options["trusted-headers"]} | {"user-agent"}
+    trusted = {name.lower() for name in options["trusted-headers"]}
     headers = match.get("headers")
     for header, value in headers.items() if isinstance(headers, dict) else ():
         name = str(header).lower()
         named = any(fnmatchcase(name, pattern.lower()) for pattern in options["headers"])
-        if named and name not in trusted and not name.startswith("@"):
+        if named and name not in trusted and not name.startswith("@") and not NO_TENANT & set(name_tokens(name)):
             yield header, value
 
 

@@ -206,7 +206,7 @@ class Mesh:
         """What gateways give to strangers."""
         from .istio.authorization.edge import Edge
 
-        return Edge(self.hops, self.siblings, self.authorization, self.ports_of)
+        return Edge(self.hops, self.siblings, self._visibility, self.authorization, self.routes, self.ports_of)
 
     @cached_property
     def hosts(self) -> Sequence[Host]:
