@@ -247,8 +247,8 @@ MESSAGES = [
     ),
     (
         "authorization/path_wildcard_matched_literally/examples/bad_conditions.yaml:35",
-        "`team-*-readonly` matches only a literal asterisk, so the requests that notValues is meant for are not "
-        "excepted, and are admitted.",
+        "`team-*-readonly` matches only a literal asterisk, so the requests that "
+        "request.auth.claims[group] is meant for are not excepted, and are admitted.",
     ),
     (
         "retries/retry_on_generation_route/examples/bad_repeats_work.yaml:19",
@@ -779,18 +779,18 @@ MESSAGES = [
     ),
     (
         "authorization/authorization_denies_routed_path/examples/bad_path.yaml:83",
-        "ai-inference/llama http[1] sends /v1/completions to ai-inference/llama, but AuthorizationPolicy "
-        "ai-inference/llama allow none of these requests, so every caller gets 403.",
+        "ai-inference/llama http[1] sends /v1/completions to ai-inference/llama, but none of these requests is let in by "
+        "AuthorizationPolicy ai-inference/llama, so every caller gets 403.",
     ),
     (
         "authorization/authorization_denies_routed_path/examples/bad_method.yaml:74",
-        "ai-inference/llama http[0] sends POST /v1/models to ai-inference/llama, but AuthorizationPolicy "
-        "ai-inference/llama allow none of these requests, so every caller gets 403.",
+        "ai-inference/llama http[0] sends POST /v1/models to ai-inference/llama, but none of these requests is let in by "
+        "AuthorizationPolicy ai-inference/llama, so every caller gets 403.",
     ),
     (
         "authorization/authorization_denies_routed_path/examples/bad_denied.yaml:74",
-        "ai-inference/llama http[0] sends /v1/admin to ai-inference/llama, but AuthorizationPolicy ai-inference/llama and"
-        " AuthorizationPolicy ai-inference/closed allow none of these requests, so every caller gets 403.",
+        "ai-inference/llama http[0] sends /v1/admin to ai-inference/llama, but none of these requests is let in by "
+        "AuthorizationPolicy ai-inference/llama and AuthorizationPolicy ai-inference/closed, so every caller gets 403.",
     ),
     (
         "authorization/authorization_trusts_client_input/examples/bad_header.yaml:66",

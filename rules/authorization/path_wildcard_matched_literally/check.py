@@ -38,7 +38,7 @@ def check(policy: Resource, mesh: Mesh) -> Iterator[Problem]:
             policy.at(*path),
             fix=[Put(policy.at(*path), template)] if template else (),
             value=value,
-            meant=f"the requests that {field} is meant for",
+            meant=f"the requests that {policy.get(*path[:-2], 'key') or field} is meant for",
             consequence=CONSEQUENCES.get((action, excepted), OTHER[excepted]),
         )
 

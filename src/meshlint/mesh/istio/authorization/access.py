@@ -77,8 +77,8 @@ class Access(NamedTuple):
         return max((one for one in limits if not accepts(one)), key=lambda one: one.width, default=None)
 
 
-OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*")
-"""What may be open to everyone where a rule has no option of its own."""
+OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*", "/wait-for-drain")
+"""What may be open to everyone where a rule has no option of its own; the last is asked of Knative's queue-proxy."""
 
 
 def access(
