@@ -754,6 +754,11 @@ MESSAGES = [
         "speak it.",
     ),
     (
+        "authorization/authorization_denies_every_caller/examples/bad_port_of_the_service.yaml:74",
+        "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
+        "serviceAccounts agents/planner; ports 80, which is for ports that ai-inference/llama does not listen on.",
+    ),
+    (
         "authorization/authorization_denies_every_caller/examples/bad_token_of_nobody.yaml:74",
         "No request can reach ai-inference/llama: all that AuthorizationPolicy ai-inference/llama would let in is "
         "requestPrincipals *, which takes a token, and no RequestAuthentication checks any there.",

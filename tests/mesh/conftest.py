@@ -39,6 +39,7 @@ _VERSIONS: Mapping[str, str] = {
     "IstioOperator": "install.istio.io/v1alpha1",
     "APIService": "apiregistration.k8s.io/v1",
     "CustomResourceDefinition": "apiextensions.k8s.io/v1",
+    "HTTPRoute": "gateway.networking.k8s.io/v1",
     "InferencePool": "inference.networking.k8s.io/v1",
     "InferenceService": "serving.kserve.io/v1beta1",
     "LLMInferenceService": "serving.kserve.io/v1alpha1",

@@ -43,6 +43,28 @@ FACING = {
         CART + SERVICE + "Ingress bank/i\nspec: {defaultBackend: {service: {name: cart}}}\n",
         False,
     ),
+    "a route of the Gateway API": (
+        CART
+        + SERVICE
+        + "HTTPRoute shop/r\nspec:\n  parentRefs: [{name: edge}]\n  rules:\n    - backendRefs:\n"
+        + "        - {name: cart, port: 80} # <-\n",
+        True,
+    ),
+    "a route of the Gateway API at a waypoint": (
+        CART
+        + SERVICE
+        + "apiVersion: gateway.networking.k8s.io/v1\nkind: Gateway\nmetadata: {name: w, namespace: shop}\n"
+        + "spec: {gatewayClassName: istio-waypoint}\n---\n"
+        + "HTTPRoute shop/r\nspec: {parentRefs: [{name: w}], rules: [{backendRefs: [{name: cart, port: 80}]}]}\n",
+        False,
+    ),
+    "a route of the Gateway API for the mesh": (
+        CART
+        + SERVICE
+        + "HTTPRoute shop/r\nspec:\n  parentRefs: [{group: '', kind: Service, name: cart}]\n"
+        + "  rules: [{backendRefs: [{name: cart, port: 80}]}]\n",
+        False,
+    ),
     "a LoadBalancer": (
         CART + SERVICE.replace("spec: {", "spec: {type: LoadBalancer, ").replace("}\n---", "} # <-\n---"),
         True,

@@ -10,7 +10,7 @@ from meshlint.mesh.subjects import Route
 from meshlint.resource.match import name_tokens
 from meshlint.rule.rule import Problem
 
-NO_TENANT = {"agent", "cohort", "canary", "experiment", "variant", "version", "model", "ab", "beta"}
+NO_TENANT = {"agent", "cohort", "canary", "experiment", "variant", "segment", "version", "model", "ab", "beta"}
 """Words in the name of a header that say what kind of traffic it is, not whose."""
 
 

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from ..config import Selector, Settings
 from ..resource.inventory import Inventory
-from ..resource.kinds import INGRESS
+from ..resource.kinds import GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS
 from ..resource.match import name_tokens, split_service_host
 from ..resource.resource import Resource, each, get
 from ..resource.workload import PodTemplate
@@ -38,7 +38,11 @@ class Exposure:
         self._workloads = workloads
         self._inventory = inventory
         self._settings = settings
-        self._exposed = {**ingress_backends(inventory), **_gateway_backends(routes, domain)}
+        self._exposed = {
+            **route_backends(inventory),
+            **ingress_backends(inventory),
+            **_gateway_backends(routes, domain),
+        }
 
     def tenant_facing(self, workload: Workload) -> Effective[bool]:
         stated = self._stated(workload)
@@ -153,6 +157,29 @@ def ingress_backends(inventory: Inventory) -> dict[tuple[str, str], Location]:
             if isinstance(name, str):
                 found.setdefault((ingress.namespace, name), where)
     return found
+
+
+def route_backends(inventory: Inventory) -> dict[tuple[str, str], Location]:
+    """Services (namespace, name) that routes of the Gateway API lead to from Gateways but waypoints, with the first place."""
+    found: dict[tuple[str, str], Location] = {}
+    for route in (route for kind in (HTTP_ROUTE, GRPC_ROUTE) for route in inventory.all(kind)):
+        if any(_is_edge(parent, route, inventory) for parent in route.items("spec", "parentRefs")):
+            for i, rule in enumerate(route.items("spec", "rules")):
+                for j, backend in enumerate(each(rule, "backendRefs")):
+                    if get(backend, "kind") in (None, "Service"):
+                        owner, name = get(backend, "namespace") or route.namespace, get(backend, "name")
+                        found.setdefault(
+                            (str(owner), str(name)), route.at("spec", "rules", i, "backendRefs", j, "name")
+                        )
+    return found
+
+
+def _is_edge(parent: object, route: Resource, inventory: Inventory) -> bool:
+    """Whether what a route is attached to is a Gateway, and no waypoint as far as the input tells."""
+    if get(parent, "kind") not in (None, GATEWAY.kind):
+        return False
+    gateway = inventory.find(GATEWAY, get(parent, "namespace") or route.namespace, str(get(parent, "name")))
+    return not gateway or gateway.get("spec", "gatewayClassName") != "istio-waypoint"
 
 
 def _backends(ingress: Resource) -> list[tuple[object, Location]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 from ...resource.inventory import Inventory
-from ...resource.kinds import GRPC_ROUTE, HTTP_ROUTE, SERVICE
+from ...resource.kinds import SERVICE
 from ...resource.match import Selecting, resolve
-from ...resource.resource import Resource, each, get, required
-from ..exposure import ingress_backends
+from ...resource.resource import Resource, required
+from ..exposure import ingress_backends, route_backends
 from ..subjects import Route, Workload
 from .hops import Hops
 
@@ -21,7 +21,7 @@ class Addresses:
         self._hops = hops
         self._domain = domain
         self._selecting = Selecting(inventory.all(SERVICE), lambda service: required(service.get("spec", "selector")))
-        self._outside = {*ingress_backends(inventory), *_routed(inventory)}
+        self._outside = {*ingress_backends(inventory), *route_backends(inventory)}
 
     def of(self, workload: Workload) -> tuple[str, ...]:
         """The hosts that its callers send, in lower case and without a port; none where they may be any."""
@@ -66,12 +66,3 @@ def hosts_sent(route: Route, domain: str) -> tuple[str, ...]:
             name, namespace = resolve(host, route.root.namespace, domain).split(".")[:2]
             found.update(dict.fromkeys(forms(name, namespace, domain)))
     return tuple(found)
-
-
-def _routed(inventory: Inventory) -> Iterator[tuple[str, str]]:
-    """The Services (namespace, name) that routes of the Gateway API lead to."""
-    for kind in (HTTP_ROUTE, GRPC_ROUTE):
-        for route in inventory.all(kind):
-            for rule in route.items("spec", "rules"):
-                for backend in each(rule, "backendRefs"):
-                    yield str(get(backend, "namespace") or route.namespace), str(get(backend, "name"))
