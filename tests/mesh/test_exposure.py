@@ -96,6 +96,15 @@ def test_tenant_facing(text: str, facing: bool) -> None:
     assert_decides(found, text)
 
 
+def test_a_route_to_a_service_that_a_controller_makes() -> None:
+    text = "InferenceService shop/cart\nspec: {predictor: {model: {modelFormat: {name: sklearn}}}}\n---\n"
+    text += route("gateways: [edge]", " # <-")
+    mesh = mesh_of(text)
+    found = mesh.exposure.tenant_facing(workload_of(mesh, "shop/cart-predictor"))
+    assert found.value
+    assert_decides(found, text)
+
+
 def named(name: str, labels: str = "", image: str = "x") -> str:
     return f"Pod shop/{name} {{labels: {{app: a{labels}}}}}\nspec: {{containers: [{{name: c, image: {image}}}]}}\n---\n"
 
@@ -106,6 +115,11 @@ INTERNAL = {
     "a sequence": (named("my-vector-db"), "my-vector-db", True),
     "an index": (named("index"), "index", True),
     "an indexer calls": (named("indexer"), "indexer", False),
+    "what measures a store": (named("qdrant-exporter"), "qdrant-exporter", False),
+    "what shows a store": (named("cart", ", app.kubernetes.io/name: opensearch-knn-dashboard"), "cart", False),
+    "an image": (named("cart", image="docker.io/qdrant/qdrant:v1.12"), "cart", True),
+    "an image of what measures a store": (named("cart", image="milvus/milvus-exporter:1"), "cart", False),
+    "a component": (named("cart", ", app.kubernetes.io/component: feature-store"), "cart", True),
     "any name": (named("cart"), "cart", False),
     "a label's value": (named("cart", ", app.kubernetes.io/name: retriever"), "cart", True),
     "a model server": (named("m", image="vllm"), "m", True),

@@ -9,12 +9,11 @@ from functools import cached_property
 from ..config import Selector, Settings
 from ..resource.inventory import Inventory
 from ..resource.kinds import GATEWAY, GRPC_ROUTE, HTTP_ROUTE, INGRESS
-from ..resource.match import name_tokens, split_service_host
 from ..resource.resource import Resource, each, get
 from ..resource.workload import PodTemplate
 from ..source.document import Location
 from .effective import Effective, Reason
-from .inference import has_sequence, selects
+from .inference import named, selects
 from .subjects import DataPlane, Route, Workload
 from .workloads import Workloads
 
@@ -26,29 +25,30 @@ _INTERNAL_NAMES = (
     *("vectordb", "vectorstore", "vector-store", "retriever", "reranker", "embedder", "embeddings", "index", "ingest"),
     "feature-store",
 )
+_NAME_LABELS = ("app", "name", "app.kubernetes.io/name", "app.kubernetes.io/component")
 _INTERNAL_TOKENS = tuple(tuple(name.split("-")) for name in _INTERNAL_NAMES)
 
 
 class Exposure:
     """What the routes of gateways, Ingresses and Services of the input, and the user, say of each workload."""
 
-    def __init__(
-        self, inventory: Inventory, settings: Settings, workloads: Workloads, routes: Sequence[Route], domain: str
-    ) -> None:
+    def __init__(self, inventory: Inventory, settings: Settings, workloads: Workloads, routes: Sequence[Route]) -> None:
         self._workloads = workloads
         self._inventory = inventory
         self._settings = settings
         self._exposed = {
             **route_backends(inventory),
             **ingress_backends(inventory),
-            **_gateway_backends(routes, domain),
         }
+        self._routed = _routed(workloads, routes)
 
     def tenant_facing(self, workload: Workload) -> Effective[bool]:
         stated = self._stated(workload)
         if stated:
             return Effective(stated.value == "tenant-facing", stated.because)
         if workload.pod and workload.data_plane.value is not DataPlane.GATEWAY:
+            if id(workload) in self._routed:
+                return Effective(True, (Reason("a route from outside leads to it", self._routed[id(workload)]),))
             for service in self._inventory.services_of(workload.pod):
                 where = self._exposed.get((service.namespace, service.name))
                 if where:
@@ -66,9 +66,10 @@ class Exposure:
             return Effective(False, facing.because)
         if workload.inference:
             return Effective(True, workload.inference.because)
-        for text in (workload.name, *(workload.labels.get(k, "") for k in ("app", "name", "app.kubernetes.io/name"))):
-            if any(has_sequence(name_tokens(text), tokens) for tokens in _INTERNAL_TOKENS):
-                return Effective(True, (Reason(f"the name {text} is that of a store or an internal service"),))
+        names = (workload.name, *(workload.labels.get(label, "") for label in _NAME_LABELS))
+        text = named(names, workload.pod, _INTERNAL_TOKENS)
+        if text:
+            return Effective(True, (Reason(f"the name {text} is that of a store or an internal service"),))
         return Effective(False, (Reason(f"nothing says that {workload} is internal"),))
 
     def faces_tenants(self, namespace: str) -> bool:
@@ -137,14 +138,13 @@ def _fits(selector: Selector, workload: Workload) -> bool:
     return selects(selector, workload.namespace, workload.name, workload.labels)
 
 
-def _gateway_backends(routes: Sequence[Route], domain: str) -> dict[tuple[str, str], Location]:
-    found: dict[tuple[str, str], Location] = {}
-    for route in routes:
-        if route.gateway:
-            for destination in route.destinations:
-                service = split_service_host(destination.host, domain)
-                if service:
-                    found.setdefault((service[1], service[0]), destination.location)
+def _routed(workloads: Workloads, routes: Sequence[Route]) -> dict[int, Location]:
+    """The workloads, by id, that routes of gateways lead to, each with the first place that says so."""
+    led = (destination for route in routes if route.gateway for destination in route.destinations)
+    found: dict[int, Location] = {}
+    for destination in led:
+        for workload in workloads.behind(destination.host):
+            found.setdefault(id(workload), destination.location)
     return found
 
 

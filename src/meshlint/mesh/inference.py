@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
+from itertools import chain
 from typing import Any
 
 from ..config import Selector
@@ -359,13 +360,23 @@ def of_name(name: str, where: Location | None) -> Inference | None:
 
 def is_proxy(names: Iterable[str], pod: PodTemplate | None) -> bool:
     """Whether names or images say API gateway or proxy; a decisive signal of its own makes it a model server all the same."""
-    texts = list(names)
-    if pod:
-        if next(_decisive_signals(pod), None):
-            return False
-        containers = [container for _, container in pod.containers() if container.get("name") != "istio-proxy"]
-        texts += [s for c in containers for s in _image_segments(str(c.get("image") or ""))]
-    return any(has_sequence(name_tokens(text), words) for text in texts for words in _PROXIES)
+    if pod and next(_decisive_signals(pod), None):
+        return False
+    segments = (segment for image in _images(pod) for segment in image)
+    return any(has_sequence(name_tokens(text), words) for text in (*names, *segments) for words in _PROXIES)
+
+
+def named(names: Iterable[str], pod: PodTemplate | None, wanted: Sequence[Sequence[str]]) -> str | None:
+    """The first of some names, or of the path segments of a pod's images, that has one of these words (term `name token`)."""
+    images = (image for image in _images(pod) if not _is_excluded(name_tokens(image[0])))
+    texts = (text for text in (*names, *chain(*images)) if not _is_excluded(name_tokens(text)))
+    return next((text for text in texts if any(has_sequence(name_tokens(text), words) for words in wanted)), None)
+
+
+def _images(pod: PodTemplate | None) -> list[list[str]]:
+    """The path segments of each image but the proxy's."""
+    containers = [c for _, c in pod.containers() if c.get("name") != "istio-proxy"] if pod else []
+    return [_image_segments(str(container.get("image") or "")) for container in containers]
 
 
 def has_sequence(tokens: Sequence[str], wanted: Sequence[str]) -> bool:

@@ -98,7 +98,7 @@ class Mesh:
 
     @cached_property
     def exposure(self) -> Exposure:
-        return Exposure(self.inventory, self.settings, self.workloads, self.routes, self.domain)
+        return Exposure(self.inventory, self.settings, self.workloads, self.routes)
 
     @cached_property
     def external(self) -> ExternalHosts:
