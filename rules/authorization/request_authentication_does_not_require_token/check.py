@@ -13,17 +13,18 @@ def check(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
         return
     gateway = workload.data_plane.value is DataPlane.GATEWAY
     facing = mesh.exposure.tenant_facing(workload)
+    if not gateway and (not facing.value or mesh.edge.asks_for_tokens(workload)):
+        return
+    if requires_token(applied, mesh.edge.served(workload) if gateway else (), gateway=gateway):
+        return
     for resource in resources:
-        if not gateway and (not facing.value or mesh.edge.asks_for_tokens(workload)):
-            continue
-        if not requires_token(applied, gateway=gateway):
-            yield Problem(
-                resource.at("spec", "jwtRules"),
-                related=[
-                    workload.place if gateway else facing,
-                    *(policy.resource.at("metadata", "name") for policy in applied.policies),
-                ],
-                rests_on=[workload.in_mesh, *(reason for policy in applied.policies for reason in policy.doubt)],
-                resource=resource,
-                workload=workload,
-            )
+        yield Problem(
+            resource.at("spec", "jwtRules"),
+            related=[
+                workload.place if gateway else facing,
+                *(policy.resource.at("metadata", "name") for policy in applied.policies),
+            ],
+            rests_on=[workload.in_mesh, *(reason for policy in applied.policies for reason in policy.doubt)],
+            resource=resource,
+            workload=workload,
+        )

@@ -26,12 +26,12 @@ def check(workload: Workload, mesh: Mesh, options: Mapping[str, Any]) -> Iterato
 
 def _crossed(access: Access, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[tuple[Crossing, list[Client]]]:
     """The rules that let tenant-facing workloads through, each with the first of these."""
-    found: dict[int, tuple[Crossing, list[Client]]] = {}
+    found: dict[tuple[int, str], tuple[Crossing, list[Client]]] = {}
     guards = [mesh.guard(port) for port in mesh.ports_of(access.workload)]
     boundary = Boundary(options["open-paths"], options["require-explicit"])
     for client, facing in mesh.exposure.strangers_to(access.workload, origins(access, boundary)):
         for crossing in crossings(access, Identity(client.namespace, client.account), guards, boundary):
-            found.setdefault(id(crossing.rule), (crossing, []))[1].append((client, facing))
+            found.setdefault((id(crossing.rule), crossing.does), (crossing, []))[1].append((client, facing))
     yield from ((crossing, clients[:SHOWN]) for crossing, clients in found.values())
 
 

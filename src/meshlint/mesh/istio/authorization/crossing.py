@@ -64,11 +64,27 @@ def crossings(access: Access, identity: Identity, guards: Sequence[Guard], bound
     if not any(access.applied.of(Action.ALLOW)):
         if _passes(guards, identity, None):
             refusing = next(iter(access.refusals), None)
-            yield Crossing(refusing, "refuses only others" if refusing else "no policy limits who may call it")
+            yield Crossing(
+                refusing, _left(refusing, identity, guards) if refusing else "no policy limits who may call it"
+            )
         return
     for grant in _counting(access, boundary):
         if _passes(guards, identity, grant.rule):
             yield Crossing(grant.rule, f"admits {grant.limit.scope}")
+
+
+def _left(rule: Rule, identity: Identity, guards: Sequence[Guard]) -> str:
+    """What a DENY rule leaves to a caller that gets through."""
+    whole = rule._replace(operations=())
+    asked = Caller(identity), Request()
+    narrowed = (guard._replace(applied=guard.applied._replace(policies=_of(guard, rule, whole))) for guard in guards)
+    spared = any(verdict(decide(guard, *asked)) is not Verdict.DENY for guard in narrowed)
+    return "refuses only others" if spared else "refuses it only some of what it may ask for"
+
+
+def _of(guard: Guard, rule: Rule, whole: Rule) -> tuple[Policy, ...]:
+    """The policy of a rule, with another in its place."""
+    return tuple(policy._replace(rules=(whole,)) for policy in guard.applied.policies if rule in policy.rules)
 
 
 def _passes(guards: Sequence[Guard], identity: Identity, rule: Rule | None) -> bool:

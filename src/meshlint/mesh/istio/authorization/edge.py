@@ -101,11 +101,20 @@ class Edge:
     def asks_for_tokens(self, workload: Workload) -> bool:
         """Whether every gateway in front of a workload is in the input and refuses what has no token."""
         routes = [arrival.rule for arrival in self._hops.arrivals(workload) if arrival.route.gateway]
-        gateways = [gateway for rule in routes for gateway in self._hops.gateways(rule)]
-        pods = [one for gateway in gateways for one in self.pods(gateway)]
-        applied = [self._authorization.applied(one.namespace, one.labels) for one in pods]
+        gateways = [(gateway, rule.root) for rule in routes for gateway in self._hops.gateways(rule)]
+        pods = [(one, self.hosts(root, gateway)) for gateway, root in gateways for one in self.pods(gateway)]
         known = len(gateways) == sum(len(list(gateway_names(rule))) for rule in routes)
-        return bool(applied) and known and all(requires_token(one, gateway=True) for one in applied)
+        return bool(pods) and known and all(self._asks(one, hosts) for one, hosts in pods)
+
+    def served(self, workload: Workload) -> Sequence[str]:
+        """The hosts that a gateway workload has routes for and whose callers need no certificate."""
+        gateways = self._served_by.get(id(workload), ())
+        roots = {(id(g), id(r.root)): (r.root, g) for g in gateways for r in self._bound.get(id(g), ())}
+        served = ((host, root, gateway) for root, gateway in roots.values() for host in self.hosts(root, gateway))
+        return tuple(dict.fromkeys(host for host, root, gateway in served if _open_servers(gateway, host, root)))
+
+    def _asks(self, pods: Pods, hosts: Sequence[str]) -> bool:
+        return requires_token(self._authorization.applied(pods.namespace, pods.labels), hosts, gateway=True)
 
     def pods(self, gateway: Resource) -> list[Pods]:
         """The pods that serve a Gateway."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
 from .calls import Kind
+from .matching import Pattern
 from .policies import Action, Applied
-from .rules import Condition, Rule
+from .rules import Condition, Rule, Value
 
 _FOR_WHOM = {"aud", "azp", "client_id", "hd", "tid", "repository_owner"}
 _KEYS = {"request.auth.audiences", "request.auth.presenter"}
@@ -37,19 +38,41 @@ def tells_for_whom(rule: Rule) -> bool:
     return False
 
 
-def requires_token(applied: Applied, *, gateway: bool) -> bool:
-    """Whether policies refuse a request from outside that has no token, or may do so for some paths.
+def requires_token(applied: Applied, hosts: Collection[str], *, gateway: bool) -> bool:
+    """Whether policies refuse a request from outside that has no token, or may do so for some paths: for each of these hosts,
+    without any for whatever host.
 
     A rule for certain paths opens these on purpose. At a gateway no caller from outside has an identity of the mesh.
     """
-    if any(applied.of(Action.CUSTOM)) or any(_misses(rule) for p in applied.of(Action.DENY) for rule in p.rules):
+    return all(_requires(applied, host, (Kind.IDENTITY,) if gateway else ()) for host in hosts or (None,))
+
+
+def _requires(applied: Applied, host: str | None, shut: Collection[Kind]) -> bool:
+    """`shut`: what no caller has."""
+
+    def rules(action: Action) -> Iterator[Rule]:
+        found = (rule for policy in applied.of(action) for rule in policy.rules)
+        return (rule for rule in found if host is None or _takes_host(rule, host))
+
+    if any(rules(Action.CUSTOM)) or any(map(_misses, rules(Action.DENY))):
         return True
-    allowing = list(applied.of(Action.ALLOW))
-    free = (rule for policy in allowing for rule in policy.rules if not _needs_token(rule))
-    shut = (Kind.IDENTITY,) if gateway else ()
-    return bool(allowing) and all(
+    free = (rule for rule in rules(Action.ALLOW) if not _needs_token(rule))
+    return any(applied.of(Action.ALLOW)) and all(
         any(condition.kind in shut and condition.values for condition in rule.conditions) or _is_for_paths(rule)
         for rule in free
+    )
+
+
+def _takes_host(rule: Rule, host: str) -> bool:
+    """Whether a rule may be about requests for a host."""
+
+    def meant(values: Sequence[Value]) -> bool:
+        wanted = (test.wanted for value in values for test in value.tests or ())
+        return any(not isinstance(one, Pattern) or one.matches(host) for one in wanted)
+
+    conditions = [[c for c in operation if c.kind is Kind.HOST] for operation in rule.operations or ((),)]
+    return any(
+        all(not (c.values and not meant(c.values)) and not meant(c.excluded) for c in part) for part in conditions
     )
 
 
