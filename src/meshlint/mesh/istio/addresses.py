@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ...resource.inventory import Inventory
-from ...resource.kinds import SERVICE
+from ...resource.kinds import SERVICE, SERVICE_ENTRY
 from ...resource.match import Selecting, resolve
 from ...resource.resource import Resource, required
 from ..exposure import ingress_backends, route_backends
 from ..subjects import Route, Workload
+from .entries import hosts_of
 from .hops import Hops
 
 
@@ -21,19 +22,27 @@ class Addresses:
         self._hops = hops
         self._domain = domain
         self._selecting = Selecting(inventory.all(SERVICE), lambda service: required(service.get("spec", "selector")))
+        self._entries = Selecting(inventory.all(SERVICE_ENTRY), _selector)
         self._outside = {*ingress_backends(inventory), *route_backends(inventory)}
 
     def of(self, workload: Workload) -> tuple[str, ...]:
-        """The hosts that its callers send, in lower case and without a port; none where they may be any."""
+        """The hosts that its callers send, in lower case and without a port; none where they may be any.
+
+        `pod.` stands for the names of single pods, which headless Services give them.
+        """
         services = list(self._services(workload))
         routes = [arrival.route for arrival in self._hops.arrivals(workload)]
         names = [name for route in routes for name in hosts_sent(route, self._domain) or ("*",)]
+        entries = self._entries.of(workload.namespace, workload.labels)
+        names += [host for entry in entries for host, _ in hosts_of(entry)]
         if any("*" in name for name in names) or any(map(self._is_outside, services)):
             return ()
         named = [(service.name, service.namespace) for service in services]
         if workload.implied and workload.name != "*" and not services:
             named = [(workload.name, workload.namespace)]
         names += [form for name, namespace in named for form in forms(name, namespace, self._domain)]
+        headless = [service for service in services if service.get("spec", "clusterIP") == "None"]
+        names += [f"pod.{form}" for s in headless for form in forms(s.name, s.namespace, self._domain)]
         return tuple(dict.fromkeys(names))
 
     def _services(self, workload: Workload) -> Sequence[Resource]:
@@ -45,6 +54,10 @@ class Addresses:
         """Whether something else than the mesh sends requests to a Service, for whatever hosts."""
         kind = service.get("spec", "type")
         return kind in ("LoadBalancer", "NodePort") or (service.namespace, service.name) in self._outside
+
+
+def _selector(entry: Resource) -> Mapping[str, str]:
+    return required(entry.get("spec", "workloadSelector", "labels"))
 
 
 def forms(name: str, namespace: str, domain: str) -> tuple[str, ...]:

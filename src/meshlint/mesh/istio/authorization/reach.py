@@ -125,8 +125,13 @@ def _hosts(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
     if not asked or not patterns:
         return [None]
     exact = (pattern.exact for pattern in patterns)
-    with_port = (text for text in exact if text and text.partition(":")[0].lower() in asked)
+    with_port = (text for text in exact if text and _is_called(text.partition(":")[0].lower(), asked))
     return list(dict.fromkeys((*asked, *with_port, *(f"{host}:80" for host in asked))))
+
+
+def _is_called(host: str, asked: Collection[str]) -> bool:
+    """Whether a host is one of those in question, or that of a pod behind it."""
+    return host in asked or f"pod.{host.partition('.')[2]}" in asked
 
 
 def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:
