@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from meshlint.mesh.istio.authorization.access import OPEN_PATHS, Access
-from meshlint.mesh.istio.authorization.callers import Width
+from meshlint.mesh.istio.authorization.access import Access
+from meshlint.mesh.istio.authorization.callers import OPEN_PATHS, Width
 from meshlint.mesh.istio.authorization.calls import Identity
 from meshlint.mesh.istio.authorization.crossing import Boundary, crossings, origins
 from meshlint.mesh.istio.authorization.overlap import overlap
@@ -86,6 +86,28 @@ CROSSED = {
     "a DENY of all but accounts": (
         [policy("d", f"{{{source(notPrincipals='cluster.local/ns/web/sa/edge')}}}", action="DENY")],
         [],
+    ),
+    "a DENY of all but accounts and of all but health": (
+        [
+            policy(
+                "d",
+                f"{{{source(notPrincipals='cluster.local/ns/web/sa/edge')}, "
+                "to: [{operation: {notPaths: [/health, /metrics]}}]}",
+                action="DENY",
+            )
+        ],
+        [],
+    ),
+    "a DENY of all but accounts and of all but requests": (
+        [
+            policy(
+                "d",
+                f"{{{source(notPrincipals='cluster.local/ns/web/sa/edge')}, "
+                "to: [{operation: {notPaths: [/v1/*]}}]} # <-",
+                action="DENY",
+            )
+        ],
+        ["refuses only others"],
     ),
     "hosts that are outside": ([policy("a", OTHER, "{to: [{operation: {hosts: [api.openai.com]}}]}")], []),
 }

@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 
-from meshlint.mesh.istio.authorization.access import OPEN_PATHS
-from meshlint.mesh.istio.authorization.callers import Width, chosen, limit, opens_only, place, words
+from meshlint.mesh.istio.authorization.callers import OPEN_PATHS, Width, chosen, limit, opens_only, place, words
 from meshlint.mesh.istio.authorization.calls import Kind
 from meshlint.mesh.istio.authorization.policies import Action
 from meshlint.mesh.istio.authorization.rules import Condition, Rule

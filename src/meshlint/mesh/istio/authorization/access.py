@@ -11,7 +11,7 @@ from ..external import ExternalHosts
 from ..polls import PROBES
 from ..ports import OF_THE_PROXY
 from .authorization import Authorization
-from .callers import Limit, Width, is_fenced, limit, opens_only, ports_of
+from .callers import OPEN_PATHS, Limit, Width, is_fenced, limit, opens_only, ports_of
 from .policies import Action, Applied
 from .rules import Rule
 
@@ -75,10 +75,6 @@ class Access(NamedTuple):
         if all(grant.outward for grant in self.grants) and bool(self.grants) == any(self.applied.of(Action.ALLOW)):
             limits = [limit(rule) for rule in self.refusals]
         return max((one for one in limits if not accepts(one)), key=lambda one: one.width, default=None)
-
-
-OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*", "/wait-for-drain")
-"""What may be open to everyone where a rule has no option of its own; the last is asked of Knative's queue-proxy."""
 
 
 def access(

@@ -14,6 +14,9 @@ from .matching import text as pattern
 from .policies import Action, Applied
 from .rules import Condition, Rule
 
+OPEN_PATHS = ("/health*", "/healthz", "/ready*", "/livez", "/metrics", "/ping", "/v2/health/*", "/wait-for-drain")
+"""What may be open to everyone where a rule has no option of its own; the last is asked of Knative's queue-proxy."""
+
 
 class Width(IntEnum):
     """How many callers a condition lets through, the fewest first."""
@@ -219,9 +222,21 @@ def _covers(path: str, value: str) -> bool:
 
 
 def is_fenced(applied: Applied) -> bool:
-    """Whether a DENY policy refuses every caller but service accounts that it lists, or those with a token."""
-    rules = (rule for policy in applied.of(Action.DENY) for rule in policy.rules if not rule.operations)
+    """Whether a DENY policy refuses every caller but service accounts that it lists, or those with a token: everything, or all
+    but what may be open."""
+    rules = (rule for policy in applied.of(Action.DENY) for rule in policy.rules if _is_for_all(rule))
     return any(width <= Width.TOKEN for rule in rules if (width := _spared(rule)) is not None)
+
+
+def _is_for_all(rule: Rule) -> bool:
+    """Whether a DENY rule asks for nothing but that a path is none of those that may be open."""
+
+    def leaves_out(condition: Condition) -> bool:
+        texts = [value.text for value in condition.excluded]
+        covered = all(any(_covers(path, text) for path in OPEN_PATHS) for text in texts)
+        return condition.kind is Kind.PATH and not condition.values and covered
+
+    return not rule.operations or any(all(map(leaves_out, operation)) for operation in rule.operations)
 
 
 def _spared(rule: Rule) -> Width | None:
