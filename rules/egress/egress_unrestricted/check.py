@@ -38,5 +38,5 @@ def _concern(egress: Egress, mesh: Mesh, options: Mapping[str, Any]) -> Iterable
     """What shows that the namespace matters: that its surest workload without business outside is one, where nobody's intent does."""
     if egress.intent or options["scope"] == "all":
         return ()
-    grounds = [(mesh.exposure.confined(workload), workload.in_mesh) for workload in egress.confined]
+    grounds = [(mesh.exposure.matters(workload), workload.in_mesh) for workload in egress.confined]
     return max(grounds, key=lambda pair: min(ground.basis.confidence for ground in pair))

@@ -111,15 +111,9 @@ class Exposure:
                 found[entry[0].namespace, entry[0].pod.account].append(entry)
         return found
 
-    def confined(self, workload: Workload) -> Effective[bool]:
-        """Whether a workload has no business outside the mesh: it serves a model, whoever may call it, or is internal."""
-        if workload.inference and workload.data_plane.value is not DataPlane.GATEWAY:
-            return Effective(True, workload.inference.because)
-        return self.internal(workload)
-
     def matters(self, workload: Workload) -> Effective[bool]:
-        """Whether a workload serves a model or is internal."""
-        if workload.inference:
+        """Whether a workload serves a model, whoever may call it, or is internal."""
+        if workload.inference and workload.data_plane.value is not DataPlane.GATEWAY:
             return Effective(True, workload.inference.because)
         return self.internal(workload)
 

@@ -107,7 +107,7 @@ class Outbound:
 
     def _egress(self, namespace: str, sidecars: list[Resource], workloads: tuple[Workload, ...]) -> Egress:
         intent = self._intents.get(namespace, [])
-        confined = tuple(w for w in workloads if self._exposure.confined(w).value)
+        confined = tuple(w for w in workloads if self._exposure.matters(w).value)
         return Egress(
             namespace,
             workloads,

@@ -182,7 +182,7 @@ def polled_ports(pod: PodTemplate) -> set[int]:
     probed = (
         _port_of(container, get(container, probe, handler))
         for _, container in pod.applications()
-        for probe in _PROBES
+        for probe in PROBES
         for handler in ("httpGet", "grpc", "tcpSocket")
     )
     return {number for number in (*probed, int(scraped) if scraped.isdigit() else None) if number}

@@ -85,7 +85,7 @@ class Ports:
         listeners = {number for i in self._listeners(workload) if isinstance(number := get(i, "port", "number"), int)}
         led = {port.number for ports in exposed.values() for _, port in ports}
         meant = {number for number, policy in named.items() if number not in led | self._led_elsewhere(policy)}
-        polled = polled_ports(workload.pod) - _OF_THE_PROXY if workload.pod else ()
+        polled = polled_ports(workload.pod) - OF_THE_PROXY if workload.pod else ()
         numbers: list[int | None] = [*sorted({*names, *exposed, *listeners, *meant, *polled})]
         if not numbers and workload.resource.kind not in ("Job", "CronJob"):
             numbers = [None]
