@@ -106,9 +106,9 @@ def _widths(condition: Condition) -> Iterable[Width]:
     width = _WIDTHS.get(condition.field)
     if width is None and not condition.field.startswith("request.auth."):
         return
-    if not condition.values:
+    if condition.excluded and not condition.values:
         yield Width.NEGATIVE
-    else:
+    elif condition.values:
         yield max(_width(value.text, Width.TOKEN if width is None else width) for value in condition.values)
 
 
