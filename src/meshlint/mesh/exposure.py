@@ -43,7 +43,7 @@ class Exposure:
         self._routed = _routed(workloads, routes)
 
     def tenant_facing(self, workload: Workload) -> Effective[bool]:
-        stated = self._stated(workload)
+        stated = self.stated(workload)
         if stated:
             return Effective(stated.value == "tenant-facing", stated.because)
         if workload.pod and workload.data_plane.value is not DataPlane.GATEWAY:
@@ -58,7 +58,7 @@ class Exposure:
         return Effective(False, (Reason(f"nothing in the input exposes {workload}"),))
 
     def internal(self, workload: Workload) -> Effective[bool]:
-        stated = self._stated(workload)
+        stated = self.stated(workload)
         if stated:
             return Effective(stated.value == "internal", stated.because)
         facing = self.tenant_facing(workload)
@@ -117,7 +117,8 @@ class Exposure:
             return Effective(True, workload.inference.because)
         return self.internal(workload)
 
-    def _stated(self, workload: Workload) -> Effective[str] | None:
+    def stated(self, workload: Workload) -> Effective[str] | None:
+        """What the user says of a workload: tenant-facing or internal."""
         if EXPOSURE in workload.labels:
             path = (*workload.pod.path, "metadata", "labels", EXPOSURE) if workload.pod else ("metadata",)
             where = workload.resource.at(*path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from ...effective import Reason
@@ -90,15 +90,17 @@ def access(
         for rule in rules
         if all(condition.is_readable for condition in rule.conditions)
     )
-    return Access(workload, applied, grants, _open_ports(workload, ports, grants))
+    return Access(workload, applied, grants, open_ports(workload, ports, [grant.rule for grant in grants]))
 
 
-def _open_ports(workload: Workload, ports: Sequence[Port], grants: Sequence[Grant]) -> frozenset[int] | None:
+def open_ports(workload: Workload, ports: Sequence[Port], rules: Iterable[Rule]) -> frozenset[int] | None:
+    """The ports of a workload that serve nothing but metrics and probes, and those of rules that nothing listens on; None where
+    its ports are not known."""
     if workload.implied:
         return None
     known = {port.number for port in ports if port.number}
     quiet = {port.number for port in ports if port.number and (_is_metrics(port) or _is_probed_only(port))}
-    unheard = {number for grant in grants for number in ports_of(grant.rule)} - known if known else set()
+    unheard = {number for rule in rules for number in ports_of(rule)} - known if known else set()
     return frozenset(quiet | OF_THE_PROXY | unheard)
 
 

@@ -82,15 +82,7 @@ class Authorization:
 
     def survey(self, guard: Guard) -> Survey:
         """What becomes of every kind of call to a port. Ports that the same decides about share it."""
-        numbered = any(
-            c.kind is Kind.PORT
-            for policy in (*guard.applied.policies, *guard.applied.dry)
-            for rule in policy.rules
-            for c in rule.conditions
-        )
-        plane = guard.plane.value if guard.plane.value in _PROXIED else guard.plane
-        number = guard.number if numbered else None
-        key = (id(guard.applied), number, plane, guard.captured, guard.mtls, guard.protocol)
+        key = alike(guard)
         if key not in self._surveys:
             self._surveys[key] = Survey(guard)
         return self._surveys[key]
@@ -109,3 +101,16 @@ class Authorization:
         applied = self.applied(namespace, labels)
         authorizers, normalization = self._authorizers, self._normalization
         return Guard(number, plane, captured, mtls, protocol, applied, authorizers, normalization, self._domain)
+
+
+def alike(guard: Guard) -> Hashable:
+    """The same for ports that the same decides about."""
+    numbered = any(
+        c.kind is Kind.PORT
+        for policy in (*guard.applied.policies, *guard.applied.dry)
+        for rule in policy.rules
+        for c in rule.conditions
+    )
+    plane = guard.plane.value if guard.plane.value in _PROXIED else guard.plane
+    number = guard.number if numbered else None
+    return (id(guard.applied), number, plane, guard.captured, guard.mtls, guard.protocol)

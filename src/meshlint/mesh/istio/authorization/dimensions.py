@@ -96,7 +96,7 @@ class Callers:
                 samples = addresses(blocks, OTHER)
                 yield self._dimension(field, (({field: value}, label) for value, label in samples), kind)
         if self._guard.applied.tokens and reads_http(self._guard, self._request):
-            yield self._dimension("token", self._tokens(), Kind.TOKEN, Kind.CLAIM)
+            yield self._dimension("token", self.tokens(), Kind.TOKEN, Kind.CLAIM)
 
     def _dimension(self, name: str, samples: Sampled, *kinds: Kind) -> Dimension:
         conditions = tuple(condition for condition in self._conditions if condition.kind in kinds)
@@ -134,7 +134,7 @@ class Callers:
             identity = _identity(value, domain)
             yield {"identity": identity}, str(identity) if label == value.removeprefix(SPIFFE) else label
 
-    def _tokens(self) -> Sampled:
+    def tokens(self) -> Sampled:
         """No token, and tokens that differ in claims that are asked for. Their issuers are known ones, or named by a rule."""
         yield {"claims": None}, "absent"
         names = dict.fromkeys(_claim(test) for _, _, test in self._tests(Kind.TOKEN, Kind.CLAIM))

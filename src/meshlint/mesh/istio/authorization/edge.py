@@ -25,7 +25,8 @@ from .decide import Verdict, decide, verdict
 from .filters import Guard
 from .tokens import requires_token
 
-_MUTUAL = ("MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL")
+MUTUAL = ("MUTUAL", "ISTIO_MUTUAL", "OPTIONAL_MUTUAL")
+"""Modes in which a server asks callers for a certificate."""
 _PASSED_THROUGH = ("PASSTHROUGH", "AUTO_PASSTHROUGH")
 _GENERATES = ("/v1/chat/completions", "/v1/completions")
 
@@ -82,7 +83,7 @@ class Edge:
         """The hosts of a VirtualService that a Gateway serves; where the VirtualService has wider ones, those of the Gateway."""
         own = [host for host in virtual_service.items("spec", "hosts") if isinstance(host, str)]
         served = [
-            name for i, _ in enumerate(gateway.items("spec", "servers")) for name in _names(gateway, i, virtual_service)
+            name for i, _ in enumerate(gateway.items("spec", "servers")) for name in server_hosts(gateway, i, virtual_service)
         ]
         narrow = (
             (host if subset_of(host, name) else name) for host in own for name in served if host_matches(name, host)
@@ -133,7 +134,7 @@ class Edge:
         servers = _open_servers(gateway, host, route.root)
         asked = Request("POST", None, host.replace("*", "any"))
         for pods in self.pods(gateway) if servers else ():
-            if self._sees(pods, route.root):
+            if self.sees(pods, route.root):
                 yield from (
                     Exposed(route, servers, pods, end) for end in self._ends(route, pods, None, asked, (gateway,))
                 )
@@ -157,7 +158,7 @@ class Edge:
         for workload, gateway in tiers:
             next_pods = Pods(workload.namespace, workload.labels, workload)
             for inner in self._bound.get(id(gateway), ()):
-                if _is_for(inner, gateway, request) and self._sees(next_pods, inner.root):
+                if _is_for(inner, gateway, request) and self.sees(next_pods, inner.root):
                     yield from self._ends(inner, next_pods, pods.identity, request, (*passed, gateway))
         if route.generation.value is not Answer.NO and self._reaches(pods, behind, request):
             yield Way(route, destination)
@@ -184,18 +185,19 @@ class Edge:
                 found[id(workload)].append(gateway)
         return found
 
-    def _sees(self, pods: Pods, virtual_service: Resource) -> bool:
+    def sees(self, pods: Pods, virtual_service: Resource) -> bool:
         """Whether a VirtualService is exported to pods."""
         exported = self._visibility.export_to(virtual_service, VIRTUAL_SERVICE)
         return "*" in exported or pods.namespace in exported
 
     def _admits(self, pods: Pods, caller: Identity | None, request: Request) -> bool:
         """Whether gateway pods surely let a request without any token in."""
-        plane = Effective(DataPlane.GATEWAY)
-        guard = self._authorization.guard(
-            pods.namespace, pods.labels, None, plane, Effective(MtlsMode.PERMISSIVE), Listening.HTTP
-        )
-        return _allows(guard, caller, request)
+        return _allows(self.guard(pods), caller, request)
+
+    def guard(self, pods: Pods) -> Guard:
+        """What decides about the requests that come to gateway pods."""
+        plane, mtls = Effective(DataPlane.GATEWAY), Effective(MtlsMode.PERMISSIVE)
+        return self._authorization.guard(pods.namespace, pods.labels, None, plane, mtls, Listening.HTTP)
 
     def _reaches(self, pods: Pods, servers: Sequence[Workload], request: Request) -> bool:
         """Whether a server lets in what these gateway pods pass on; taken for granted where the input lacks either."""
@@ -212,15 +214,15 @@ def _open_servers(gateway: Resource, host: str, virtual_service: Resource) -> tu
     found = [
         (i, server)
         for i, server in enumerate(gateway.items("spec", "servers"))
-        if any(host_matches(name, host) for name in _names(gateway, i, virtual_service))
+        if any(host_matches(name, host) for name in server_hosts(gateway, i, virtual_service))
     ]
-    if any(get(server, "tls", "mode") in _MUTUAL for _, server in found):
+    if any(get(server, "tls", "mode") in MUTUAL for _, server in found):
         return ()
     answering = [i for i, server in found if get(server, "tls", "httpsRedirect") is not True]
     return tuple(gateway.at("spec", "servers", i) for i in answering)
 
 
-def _names(gateway: Resource, position: int, virtual_service: Resource) -> Iterator[str]:
+def server_hosts(gateway: Resource, position: int, virtual_service: Resource) -> Iterator[str]:
     """The hosts of a server for which it takes routes of a VirtualService: of any namespace, or of the one that it names."""
     server = gateway.items("spec", "servers")[position]
     if get(server, "tls", "mode") not in _PASSED_THROUGH:
@@ -238,7 +240,7 @@ def _is_for(route: Route, gateway: Resource, request: Request) -> bool:
     served = any(
         host_matches(n, host)
         for i, _ in enumerate(gateway.items("spec", "servers"))
-        for n in _names(gateway, i, route.root)
+        for n in server_hosts(gateway, i, route.root)
     )
     return served and any(host_matches(name, host) for name in route.hosts) and may_get(route, request.path or "/")
 

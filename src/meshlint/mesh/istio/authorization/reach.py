@@ -48,7 +48,7 @@ def without_denials(guard: Guard) -> Guard:
 
 def _calls(guard: Guard, asked: Asked) -> Iterator[tuple[Caller, Request]]:
     rules = [rule for policy in guard.applied.policies for rule in policy.rules]
-    hosts = _hosts(rules, asked.hosts)
+    hosts = hosts_of(rules, asked.hosts)
     paths = _paths(rules, asked.path)
     for identity in identities(guard):
         caller = Caller(identity)
@@ -119,7 +119,7 @@ def _identity(pattern: Pattern) -> Identity:
 # ---- what is asked for -----------------------------------------------------------------------------------------------
 
 
-def _hosts(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
+def hosts_of(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
     """The hosts in question, with and without a port."""
     patterns = _patterns(rules, Kind.HOST)
     if not asked or not patterns:

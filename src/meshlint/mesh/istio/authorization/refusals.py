@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ....resource.match import resolve
-from ....resource.resource import get
+from ....resource.match import ServicePort, resolve
+from ....resource.resource import Resource, get
 from ...subjects import Destination, Port, Route, Workload
 from ..addresses import Addresses, hosts_sent
 from ..hops import Hops
@@ -66,12 +66,12 @@ class Refusals:
 
     def of_route(self, route: Route, match: Mapping[str, Any], destination: Destination) -> Sequence[Refusal]:
         """How the workloads of a destination refuse all that a match sends them; empty where one does not, or refuses everything."""
-        asked = self._asked(route, match)
+        asked = sent(route, match, self._domain)
         if asked is None:
             return ()
         found: list[Refusal] = []
         for workload in self._behind(destination):
-            refused = self._refusal(workload, self._called(workload, destination), asked)
+            refused = self._refusal(workload, called(self._ports(workload), destination, self._domain), asked)
             if refused is None or self.of(workload):
                 return ()
             found.append(refused)
@@ -93,33 +93,30 @@ class Refusals:
         open_without = [guard for guard in guards if refusal(without_denials(guard), asked) is None]
         return Refusal(workload, first, guards[0], bool(open_without))
 
-    def _called(self, workload: Workload, destination: Destination) -> Sequence[Port]:
-        """The ports of a workload that a destination leads to."""
-        ports = self._ports(workload)
-        led = [port for port in ports if any(self._is_meant(pair, destination) for pair in port.services)]
-        return led or ports
 
-    def _is_meant(self, exposed: Any, destination: Destination) -> bool:
-        service, port = exposed
-        host = resolve(service.name, service.namespace, self._domain)
-        return bool(host == destination.host) and destination.port in (None, port.number)
+def called(ports: Sequence[Port], destination: Destination, domain: str) -> Sequence[Port]:
+    """Those of a workload's ports that a destination leads to; all, where it is not known to which."""
+    led = [port for port in ports if any(_is_meant(pair, destination, domain) for pair in port.services)]
+    return led or ports
 
-    def _asked(self, route: Route, match: Mapping[str, Any]) -> Asked | None:
-        """The requests of a match as they arrive; None where its path is not known to the letter."""
-        rewrite = route.rewrite[0] if route.rewrite else {}
-        exact, prefix = (get(match, "uri", form) for form in ("exact", "prefix"))
-        path = rewrite.get("uri", exact or prefix)
-        if (
-            match.get("ignoreUriCase")
-            or "uriRegexRewrite" in rewrite
-            or not (exact or prefix)
-            or not isinstance(path, str)
-        ):
-            return None
-        method = get(match, "method", "exact")
-        pattern = Pattern((path,) if exact else (path, Wild.ANY))
-        return Asked(hosts_sent(route, self._domain), pattern, method if isinstance(method, str) else None)
+
+def sent(route: Route, match: Mapping[str, Any], domain: str) -> Asked | None:
+    """The requests of a match as they arrive; None where its path is not known to the letter."""
+    rewrite = route.rewrite[0] if route.rewrite else {}
+    exact, prefix = (get(match, "uri", form) for form in ("exact", "prefix"))
+    path = rewrite.get("uri", exact or prefix)
+    if match.get("ignoreUriCase") or "uriRegexRewrite" in rewrite or not (exact or prefix) or not isinstance(path, str):
+        return None
+    method = get(match, "method", "exact")
+    pattern = Pattern((path,) if exact else (path, Wild.ANY))
+    return Asked(hosts_sent(route, domain), pattern, method if isinstance(method, str) else None)
 
 
 def _selector(policy: Policy) -> Any:
     return policy.resource.get("spec", "selector", "matchLabels")
+
+
+def _is_meant(exposed: tuple[Resource, ServicePort], destination: Destination, domain: str) -> bool:
+    service, port = exposed
+    host = resolve(service.name, service.namespace, domain)
+    return host == destination.host and destination.port in (None, port.number)
