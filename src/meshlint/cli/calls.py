@@ -10,6 +10,7 @@ from ..mesh.effective import Effective
 from ..mesh.istio.authorization.calls import Identity
 from ..mesh.istio.authorization.decide import Outcome, Verdict, verdict
 from ..mesh.istio.authorization.dimensions import OTHER
+from ..mesh.istio.authorization.entrances import Hop
 from ..mesh.istio.authorization.survey import Answer, Extent, Survey
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Port
@@ -110,6 +111,31 @@ def facts(ports: Sequence[Port], answer: Answer, stated: str | None = None) -> d
         "requests": [dict(extent.parts) for extent in answer.requests],
         "layer": decision.layer.value,
         "policies": [f"{policy.namespace}/{policy.name}" for policy in decision.policies],
+    }
+
+
+def hop(hop: Hop) -> str:
+    """`edge/gateway calls shop/llm:8000, /v1/chat or /v1/models: allow`."""
+    server = hop.server if hop.port is None else f"{hop.server}:{hop.port}"
+    who = " | ".join(filter(None, map(_words, hop.answer.callers)))
+    what = " | ".join(filter(None, map(_words, hop.answer.requests)))
+    return f"{', '.join(filter(None, (f'{hop.caller} calls {server}', who, what)))}: {hop.verdict.value}"
+
+
+def hop_facts(hop: Hop) -> dict[str, Any]:
+    """What JSON has of a call on a way from outside."""
+    decision = hop.outcome.value
+    return {
+        "from": hop.caller,
+        "to": hop.server,
+        "port": hop.port,
+        "by": [common.plain(reason) for reason in hop.by],
+        "callers": [dict(extent.parts) for extent in hop.answer.callers],
+        "requests": [dict(extent.parts) for extent in hop.answer.requests],
+        "verdict": hop.verdict.value,
+        "layer": decision.layer.value,
+        "policies": [f"{policy.namespace}/{policy.name}" for policy in decision.policies],
+        "because": [common.plain(reason) for reason in hop.outcome.because],
     }
 
 

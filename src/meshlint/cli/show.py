@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 
 import click
 
-from ..mesh.effective import Effective
+from ..mesh.effective import Effective, Reason
 from ..mesh.istio.authorization.calls import Caller
+from ..mesh.istio.authorization.decide import Verdict
+from ..mesh.istio.authorization.entrances import Way, verdict_of
 from ..mesh.istio.authorization.survey import Answer, Survey
 from ..mesh.mesh import Mesh
-from ..mesh.subjects import Egress, Host, Port, Retries, Route
+from ..mesh.subjects import Egress, Host, Port, Retries, Route, Workload
 from ..report.printable import printable
 from ..resource.match import duration_text
 from . import calls, common
@@ -24,6 +26,7 @@ COLUMNS = {
     "hosts": ("virtualService", "destinationRule"),
     "egress": ("posture", "networkPolicy"),
     "access": ("callers", "requests", "verdict"),
+    "exposure": ("kind", "reached", "confidence", "through"),
 }
 
 WIDEST = 60
@@ -31,18 +34,21 @@ WIDEST = 60
 
 
 class Row(NamedTuple):
-    """One line of a table: what it is about, its values by column, each with its reasons. `words` are columns of the table alone."""
+    """One line of a table: what it is about, its values by column, each with its reasons. `words` are columns of the table alone,
+    `steps` lines below it, each with reasons.
+    """
 
     subject: str
     values: dict[str, Effective[Any]]
     facts: dict[str, Any]
     words: Mapping[str, str] = MappingProxyType({})
+    steps: Sequence[tuple[str, Sequence[Reason]]] = ()
 
 
 @click.command("show")
 @click.argument("what", type=click.Choice(list(COLUMNS)))
 @common.input_options
-@click.option("--to", "target", metavar="NS/WORKLOAD[:PORT]", help="access: of this workload only.")
+@click.option("--to", "target", metavar="NS/WORKLOAD[:PORT]", help="access, exposure: of this workload only.")
 @click.option("--from", "caller", metavar="NS/ACCOUNT", help="access: by this service account only.")
 @click.option("--format", "format_", type=click.Choice(["table", "json"]), default="table", show_default=True)
 def command(
@@ -63,9 +69,10 @@ def command(
     hosts    which VirtualService and which DestinationRules a host's clients get
     egress   what may leave the mesh, by namespace
     access   who may call each inbound port, and what
+    exposure what the outside reaches, and through what, with every internal workload
     """
-    if what != "access" and (target or caller):
-        common.fail(f"--to and --from are for access, not {what}", 2)
+    if (caller and what != "access") or (target and what not in ("access", "exposure")):
+        common.fail(f"--to is for access and exposure, --from for access, not {what}", 2)
     paths = paths or (".",)
     with common.usage_errors():
         given = common.read(paths, common.load_config(paths, config_file, world), namespace)
@@ -76,12 +83,15 @@ def command(
         "hosts": _hosts,
         "egress": _egress,
         "access": lambda mesh: _access(mesh, target, caller),
+        "exposure": lambda mesh: _exposure(mesh, target),
     }
     variants = [(label, list(rows[what](mesh))) for label, mesh in zip(given.variants, given.meshes, strict=True)]
     if target and not any(found for _, found in variants):
         common.fail(calls.unknown(given.meshes, target), 2)
     if format_ == "json":
         _write_json(what, variants)
+    elif what == "exposure" and not any(found for _, found in variants):
+        click.echo("Nothing in the input is open to the outside, and no workload in it is internal.")
     else:
         _write_table(what, variants)
     sys.exit(3 if given.failures else 0)
@@ -193,6 +203,43 @@ def _access(mesh: Mesh, target: str | None, caller: str | None) -> Iterator[Row]
             yield Row(subject, {"verdict": calls.verdict_of(answer.outcome)}, calls.facts(ports, answer, caller), words)
 
 
+def _exposure(mesh: Mesh, target: str | None) -> Iterator[Row]:
+    """Every workload that the outside reaches, is meant to reach or must not reach, by name."""
+    for workload in sorted(mesh.workloads.all, key=str):
+        kind, way = _kind(mesh, workload), mesh.outside.way(workload)
+        if target in (None, str(workload)) and (target or way or kind.value != "other"):
+            yield _exposed(mesh, workload, kind, way)
+
+
+_REACHED = {Verdict.ALLOW: "yes", Verdict.UNKNOWN: "maybe"}
+
+
+def _exposed(mesh: Mesh, workload: Workload, kind: Effective[str], way: Way | None) -> Row:
+    shown = way or mesh.outside.refused(workload) or ()
+    reached = _REACHED[verdict_of(way)] if way else "no"
+    confidence = str(mesh.outside.confidence(way)) if way else None
+    nothing = () if shown else (Reason("no way from outside leads to it"),)
+    facts = {"workload": str(workload), "confidence": confidence, "way": [calls.hop_facts(hop) for hop in shown]}
+    through = " > ".join(hop.caller for hop in shown[1:])
+    return Row(
+        str(workload),
+        {"kind": kind, "reached": Effective(reached, nothing)},
+        facts,
+        {"through": through or "-", "confidence": confidence or "-"},
+        [(calls.hop(hop), (*hop.by, *hop.outcome.because)) for hop in shown],
+    )
+
+
+def _kind(mesh: Mesh, workload: Workload) -> Effective[str]:
+    for word, found in (
+        ("tenant-facing", mesh.exposure.tenant_facing(workload)),
+        ("internal", mesh.exposure.internal(workload)),
+    ):
+        if found.value:
+            return Effective(word, found.because)
+    return Effective("other")
+
+
 def _text(value: Any, column: str) -> str:
     """A value as people read it; durations are in milliseconds in the model."""
     if column in ("timeout", "perTryTimeout") and isinstance(value, int):
@@ -224,6 +271,10 @@ def _write_table(what: str, variants: list[tuple[str, list[Row]]]) -> None:
             for column, value in row.values.items():
                 for reason in value.because:
                     click.echo(printable(f"    {column}: {common.words(reason)}"))
+            for step, because in row.steps:
+                click.echo(printable(f"    {step}"))
+                for reason in because:
+                    click.echo(printable(f"        {common.words(reason)}"))
 
 
 def _cell(row: Row, column: str) -> str:

@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from .istio.authorization.authorization import Authorization
     from .istio.authorization.edge import Edge
     from .istio.authorization.filters import Guard
+    from .istio.authorization.outside import Outside
     from .istio.authorization.refusals import Refusals
     from .istio.capacity import Capacity
     from .istio.double_tls import DoubleEncryption
@@ -207,6 +208,17 @@ class Mesh:
         from .istio.authorization.edge import Edge
 
         return Edge(self.hops, self.siblings, self._visibility, self.authorization, self.routes, self.ports_of)
+
+    @cached_property
+    def outside(self) -> Outside:
+        """What the outside reaches, and through what."""
+        from .istio.authorization.entrances import Entrances
+        from .istio.authorization.outside import Outside
+        from .istio.authorization.passage import Doors
+
+        doors = Doors(self.authorization)
+        entrances = Entrances(self.inventory, self.exposure, self.hops, self.edge, doors, self.ports_of, self.domain)
+        return Outside(self.workloads.all, entrances, doors, self.ports_of, self.settings.closed)
 
     @cached_property
     def hosts(self) -> Sequence[Host]:
