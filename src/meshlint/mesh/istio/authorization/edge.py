@@ -83,7 +83,9 @@ class Edge:
         """The hosts of a VirtualService that a Gateway serves; where the VirtualService has wider ones, those of the Gateway."""
         own = [host for host in virtual_service.items("spec", "hosts") if isinstance(host, str)]
         served = [
-            name for i, _ in enumerate(gateway.items("spec", "servers")) for name in server_hosts(gateway, i, virtual_service)
+            name
+            for i, _ in enumerate(gateway.items("spec", "servers"))
+            for name in server_hosts(gateway, i, virtual_service)
         ]
         narrow = (
             (host if subset_of(host, name) else name) for host in own for name in served if host_matches(name, host)

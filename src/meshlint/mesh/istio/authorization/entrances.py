@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ....resource.inventory import Inventory
 from ....resource.kinds import ISTIO_GATEWAY
+from ....resource.match import host_matches
 from ....resource.resource import Resource, get
 from ....source.document import Location
 from ...effective import Basis, Effective, Reason
@@ -14,9 +15,9 @@ from ...exposure import Exposure, ingress_backends
 from ...subjects import DataPlane, Port, Route, Workload
 from ..addresses import hosts_sent
 from ..hops import Arrival, Hops, gateway_names
-from .calls import Caller, Identity, Request
+from .calls import Caller, Request
 from .decide import Decision, Outcome, Verdict, verdict
-from .edge import MUTUAL, Edge, Pods, serves
+from .edge import MUTUAL, Edge, Pods, server_hosts
 from .filters import Guard, Layer
 from .passage import Door, Doors, doubted, passage, passage_of_somebody
 from .reach import Asked
@@ -114,25 +115,25 @@ class Entrances:
         led = {id(port) for port in called([door.port for door in doors], arrival.destination, self._domain)}
         for match, _ in route.matches or (({}, route.location),):
             arriving, passed_on = (_asked(r, match, self._domain) for r in (route._replace(rewrite=None), route))
-            for into in self._into(arrival, arriving):
-                by = Reason(f"route {route} leads to {arrival.destination.host}", arrival.destination.location)
+            for into in self._into(arrival, arriving, ()):
                 for door in (door for door in doors if id(door.port) in led):
-                    answer = _of_gateway(door.guard, into.pods, passed_on)
-                    yield into.hop, Hop(into.hop.server, str(workload), door.port.number, (by,), answer)
+                    answer = into.passes_on(door.guard, passed_on)
+                    yield *into.way, into.hop(str(workload), door.port.number, arrival, answer)
 
-    def _into(self, arrival: Arrival, asked: Asked) -> Iterator[_Into]:
-        """From outside into the gateways of a route."""
+    def _into(self, arrival: Arrival, asked: Asked, passed: tuple[Resource, ...]) -> Iterator[_Into]:
+        """The ways from outside into the gateways of a route. `passed`: the Gateways behind them."""
         for name in gateway_names(arrival.rule):
             namespace, _, short = name.rpartition("/")
             gateway = self._inventory.find(ISTIO_GATEWAY, namespace or arrival.rule.root.namespace, short)
             if gateway is None:
                 missing = Reason(f"Gateway {name} is not in the input", None, Basis.ASSUMED)
                 answer = _undecided(Verdict.UNKNOWN, (missing,))
-                yield _Into(None, Hop(OUTSIDE, f"Gateway {name}", None, (), answer))
-                continue
-            servers = list(_servers(gateway, arrival.route))
-            for pods in self._edge.pods(gateway) if servers else ():
-                yield _Into(pods, self._into_pods(gateway, servers, pods, asked))
+                yield _Into(None, (Hop(OUTSIDE, f"Gateway {name}", None, (), answer),))
+            elif gateway not in passed and (servers := list(_servers(gateway, arrival.route))):
+                for pods in self._edge.pods(gateway):
+                    if self._edge.sees(pods, arrival.rule.root):
+                        yield _Into(pods, (self._into_pods(gateway, servers, pods, asked),))
+                        yield from self._behind_another(pods, asked, (*passed, gateway))
 
     def _into_pods(self, gateway: Resource, servers: Sequence[_Server], pods: Pods, asked: Asked) -> Hop:
         first = min(servers, key=lambda server: server.asks_for_certificate)
@@ -144,17 +145,37 @@ class Entrances:
             doubts.append(
                 Reason(f"nothing in the input opens the pods of {gateway} to the outside", None, Basis.ASSUMED)
             )
-        guard = self._doors.serving(self._edge.guard(pods), frozenset())
         by = Reason(f"{gateway} takes requests for {first.host}", first.location)
-        answer = doubted(passage(guard, None, asked), *doubts)
+        answer = doubted(passage(self._guard(pods), None, asked), *doubts)
         return Hop(OUTSIDE, str(pods.workload or gateway), None, (by,), answer)
+
+    def _behind_another(self, pods: Pods, asked: Asked, passed: tuple[Resource, ...]) -> Iterator[_Into]:
+        """The ways into gateway pods by way of other gateways."""
+        for arrival in self._hops.arrivals(pods.workload) if pods.workload else ():
+            for into in self._into(arrival, asked, passed) if arrival.route.gateway else ():
+                hop = into.hop(str(pods.workload), None, arrival, into.passes_on(self._guard(pods), asked))
+                yield _Into(pods, (*into.way, hop))
+
+    def _guard(self, pods: Pods) -> Guard:
+        return self._doors.serving(self._edge.guard(pods), frozenset())
 
 
 class _Into(NamedTuple):
-    """The first hop of a route; the pods that take it are None where the input does not have the Gateway."""
+    """A way into gateway pods, which are None where the input does not have their Gateway."""
 
     pods: Pods | None
-    hop: Hop
+    way: Way
+
+    def passes_on(self, guard: Guard, asked: Asked) -> Answer:
+        """What becomes of the requests that the pods pass on."""
+        if self.pods and self.pods.identity:
+            return passage(guard, self.pods.identity, asked)
+        return passage_of_somebody(guard, asked, "as whom the pods of the gateway call is not in the input")
+
+    def hop(self, server: str, port: int | None, arrival: Arrival, answer: Answer) -> Hop:
+        """The call by which the pods pass requests on."""
+        by = Reason(f"route {arrival.route} leads to {arrival.destination.host}", arrival.destination.location)
+        return Hop(self.way[-1].server, server, port, (by,), answer)
 
 
 class _Server(NamedTuple):
@@ -168,7 +189,8 @@ class _Server(NamedTuple):
 def _servers(gateway: Resource, route: Route) -> Iterator[_Server]:
     """The servers that pass requests of a route on; those that only redirect do not."""
     for index, server in enumerate(gateway.items("spec", "servers")):
-        host = next((host for host in route.hosts if serves(server, host)), None)
+        names = list(server_hosts(gateway, index, route.root))
+        host = next((host for host in route.hosts if any(host_matches(name, host) for name in names)), None)
         if host is not None and get(server, "tls", "httpsRedirect") is not True:
             yield _Server(gateway.at("spec", "servers", index), host, get(server, "tls", "mode") in MUTUAL)
 
@@ -177,13 +199,6 @@ def _asked(route: Route, match: Mapping[str, Any], domain: str) -> Asked:
     """The requests of a match as they arrive: for any path, where it is not known to the letter."""
     known = sent(route, match, domain)
     return known or Asked(hosts_sent(route, domain))
-
-
-def _of_gateway(guard: Guard, pods: Pods | None, asked: Asked) -> Answer:
-    """What becomes of the requests that gateway pods pass on."""
-    if pods and pods.workload:
-        return passage(guard, Identity(pods.namespace, pods.workload.account), asked)
-    return passage_of_somebody(guard, asked, "as whom the pods of the gateway call is not in the input")
 
 
 def _undecided(verdict: Verdict, because: tuple[Reason, ...]) -> Answer:

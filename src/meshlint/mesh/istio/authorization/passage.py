@@ -43,8 +43,10 @@ class Doors:
 
     def of(self, workload: Workload, ports: Sequence[Port]) -> list[Door]:
         """Those of a workload, whose ports these are."""
-        quiet = open_ports(workload, ports)
-        guards = [self.serving(self._authorization.of_port(port), quiet) for port in ports]
+        guards = [self._authorization.of_port(port) for port in ports]
+        allowing = {id(p): p for guard in guards for p in guard.applied.of(Action.ALLOW)}.values()
+        quiet = open_ports(workload, ports, (rule for policy in allowing for rule in policy.rules))
+        guards = [self.serving(guard, quiet) for guard in guards]
         return [Door(port, guard, port.number in (quiet or ())) for port, guard in zip(ports, guards, strict=True)]
 
     def serving(self, guard: Guard, quiet: frozenset[int] | None) -> Guard:
