@@ -5,7 +5,9 @@ Mirrors `security/authz/model/model.go New`, `MigrateTrustDomain` and `Generate`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from functools import cached_property
+from itertools import chain
 from typing import Any, NamedTuple
 
 from ....resource.resource import Resource, each, get
@@ -41,6 +43,48 @@ class Value(NamedTuple):
         return all_of(test.of(call) for test in self.tests or ())
 
 
+class Values(tuple[Value, ...]):
+    """Items of a list. Those that a thing of a call must be to the letter are looked up, however many there are."""
+
+    def of(self, call: Call) -> Truth:
+        """Whether one of them fits."""
+        exact = (_is_among(call, attribute, any_case, texts) for (attribute, any_case), texts in self._exact)
+        return any_of(chain(exact, (value.of(call) for value in self._others)))
+
+    @cached_property
+    def are_readable(self) -> bool:
+        return all(value.tests is not None for value in self)
+
+    @cached_property
+    def _exact(self) -> tuple[tuple[tuple[Attribute, bool], frozenset[str]], ...]:
+        found: dict[tuple[Attribute, bool], set[str]] = {}
+        for attribute, pattern in filter(None, map(_to_the_letter, self)):
+            text = str(pattern.exact)
+            texts = found.setdefault((attribute, pattern.any_case), set())
+            texts.add(text.lower() if pattern.any_case else text)
+        return tuple((key, frozenset(texts)) for key, texts in found.items())
+
+    @cached_property
+    def _others(self) -> tuple[Value, ...]:
+        return tuple(value for value in self if _to_the_letter(value) is None)
+
+
+def _to_the_letter(value: Value) -> tuple[Attribute, Pattern] | None:
+    """The thing that a value is compared with, where nothing else than its text will do."""
+    if value.tests is None or len(value.tests) != 1:
+        return None
+    test = value.tests[0]
+    is_exact = isinstance(test.wanted, Pattern) and test.wanted.exact is not None
+    return (test.attribute, test.wanted) if is_exact and isinstance(test.wanted, Pattern) else None
+
+
+def _is_among(call: Call, attribute: Attribute, any_case: bool, texts: Collection[str]) -> Truth:
+    values = call.of(attribute)
+    if isinstance(values, Missing):
+        return values
+    return any((value.lower() if any_case else value) in texts for value in values)
+
+
 class Condition(NamedTuple):
     """A field of a policy and its opposite (`paths` and `notPaths`): one of the values, if there are any, and none of `excluded`.
 
@@ -49,14 +93,14 @@ class Condition(NamedTuple):
 
     field: str
     kind: Kind
-    values: tuple[Value, ...]
-    excluded: tuple[Value, ...]
+    values: Values
+    excluded: Values
 
     def of(self, call: Call) -> Truth:
-        wanted = any_of(value.of(call) for value in self.values) if self.values else True
+        wanted = self.values.of(call) if self.values else True
         if not self.excluded:
             return wanted
-        return all_of((wanted, negated(any_of(value.of(call) for value in self.excluded))))
+        return all_of((wanted, negated(self.excluded.of(call))))
 
     @property
     def header(self) -> str:
@@ -67,12 +111,12 @@ class Condition(NamedTuple):
     @property
     def readable(self) -> Condition:
         """Without the values that istiod cannot read."""
-        kept = (tuple(v for v in values if v.tests is not None) for values in (self.values, self.excluded))
+        kept = (Values(v for v in values if v.tests is not None) for values in (self.values, self.excluded))
         return Condition(self.field, self.kind, *kept)
 
     @property
     def is_readable(self) -> bool:
-        return all(value.tests is not None for value in (*self.values, *self.excluded))
+        return self.values.are_readable and self.excluded.are_readable
 
 
 Conditions = tuple[Condition, ...]
@@ -102,7 +146,7 @@ class Rule(NamedTuple):
 
     def of(self, call: Call) -> Truth:
         """Whether the rule matches."""
-        return all_of((_one_of(self.sources, call), _one_of(self.operations, call), _each_of(self.when, call)))
+        return all_of(_one_of(parts, call) for parts in (self.sources, self.operations, (self.when,)))
 
     def in_filter(self, *, http: bool, narrow: bool) -> Rule | None:
         """The rule as the filter of a port has it. What it cannot say, as HTTP fields on TCP, makes an ALLOW rule vanish
@@ -186,7 +230,7 @@ class _Reader:
     def unknown(self, item: Placeholder) -> Rule:
         """A rule that stands for rules that another tool fills in."""
         value = self._unknown(item, ("spec", "rules"), Kind.METADATA)
-        return Rule(self._policy, 0, (), (), (Condition("rules", Kind.METADATA, (value,), ()),))
+        return Rule(self._policy, 0, (), (), (Condition("rules", Kind.METADATA, Values((value,)), Values()),))
 
     def rule(self, index: int, data: Any) -> Rule | None:
         if not isinstance(data, dict):
@@ -219,7 +263,7 @@ class _Reader:
         """An entry of `when`; None where its key says nothing that istiod knows."""
         key = get(data, "key")
         if isinstance(key, Placeholder):
-            return Condition(str(key), Kind.METADATA, (self._unknown(key, base, Kind.METADATA),), ())
+            return Condition(str(key), Kind.METADATA, Values((self._unknown(key, base, Kind.METADATA),)), Values())
         found = (self._keys.get(key) or _keyed(key)) if isinstance(key, str) else None
         if not found:
             return None
@@ -228,12 +272,12 @@ class _Reader:
             key, kind, *(self._values(data, name, base, kind, reading) for name in ("values", "notValues"))
         )
 
-    def _values(self, data: Any, field: str, base: Path, kind: Kind, reading: Reading) -> tuple[Value, ...]:
+    def _values(self, data: Any, field: str, base: Path, kind: Kind, reading: Reading) -> Values:
         listed = get(data, field)
         if isinstance(listed, Placeholder):
-            return (self._unknown(listed, (*base, field), kind),)
+            return Values((self._unknown(listed, (*base, field), kind),))
         items = enumerate(each(data, field))
-        return tuple(value for i, item in items for value in self._value(item, (*base, field, i), kind, reading))
+        return Values(value for i, item in items for value in self._value(item, (*base, field, i), kind, reading))
 
     def _value(self, item: Any, at: Path, kind: Kind, reading: Reading) -> Iterator[Value]:
         if isinstance(item, Placeholder):
