@@ -14,7 +14,7 @@ from .decide import Outcome, Verdict, decide, verdict
 from .filters import Guard
 from .matching import Pattern
 from .policies import Action, Policy
-from .rules import Conditions, Rule
+from .rules import Conditions, Rule, Values
 from .samples import Named, texts
 
 _MOST = 4000
@@ -82,11 +82,14 @@ def _asking_less(rule: Rule, free: Collection[Kind]) -> Rule:
     return rule._replace(sources=sources, operations=operations, when=part(rule.when))
 
 
-def _patterns(rules: Sequence[Rule], kind: Kind) -> list[Pattern]:
-    """What the rules compare one thing of a call with, each once."""
-    values = (v for rule in rules for c in rule.conditions if c.kind is kind for v in (*c.values, *c.excluded))
-    tests = (test.wanted for value in values for test in value.tests or ())
-    return list(dict.fromkeys(wanted for wanted in tests if isinstance(wanted, Pattern)))
+def _values(rules: Sequence[Rule], kind: Kind) -> Iterator[Values]:
+    """What the rules say of one thing of a call."""
+    return (values for rule in rules for c in rule.conditions if c.kind is kind for values in (c.values, c.excluded))
+
+
+def _patterns(rules: Sequence[Rule], kind: Kind) -> Iterator[Pattern]:
+    """What the rules compare one thing of a call with."""
+    return (pattern for values in _values(rules, kind) for pattern in values.patterns)
 
 
 # ---- who calls -------------------------------------------------------------------------------------------------------
@@ -95,13 +98,19 @@ _NAMESPACE = re.compile(r"/ns/([^/]+)")
 _ACCOUNT = re.compile(r"/sa/([^/]+)")
 _DOMAIN = re.compile(r"spiffe://([^/]+)/")
 _OTHER = "any"
+_ANYBODY = Identity(_OTHER, _OTHER)
 
 
-def identities(guard: Guard) -> list[Identity | None]:
+def identities(guard: Guard) -> Iterator[Identity | None]:
     """One caller of each sort that the rules tell apart, one that none of them names, and one without an identity."""
     rules = [rule for policy in guard.applied.policies for rule in policy.rules]
-    named = (_identity(pattern) for pattern in _patterns(rules, Kind.IDENTITY))
-    return list(dict.fromkeys((*named, Identity(_OTHER, _OTHER), None)))
+    yielded: set[Identity] = set()
+    for pattern in _patterns(rules, Kind.IDENTITY):
+        if (named := _identity(pattern)) not in yielded:
+            yielded.add(named)
+            yield named
+    yield from (() if _ANYBODY in yielded else (_ANYBODY,))
+    yield None
 
 
 def _identity(pattern: Pattern) -> Identity:
@@ -121,11 +130,11 @@ def _identity(pattern: Pattern) -> Identity:
 
 def hosts_of(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
     """The hosts in question, with and without a port."""
-    patterns = _patterns(rules, Kind.HOST)
-    if not asked or not patterns:
+    named = list(filter(None, _values(rules, Kind.HOST)))
+    if not asked or not named:
         return [None]
-    exact = (pattern.exact for pattern in patterns)
-    with_port = (text for text in exact if text and _is_called(text.partition(":")[0].lower(), asked))
+    with_ports = (text for values in named for text in values.with_ports)
+    with_port = (text for text in with_ports if _is_called(text.partition(":")[0].lower(), asked))
     return list(dict.fromkeys((*asked, *with_port, *(f"{host}:80" for host in asked))))
 
 
@@ -138,5 +147,5 @@ def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:
     """A path of each sort that the rules tell apart among those in question."""
     if asked is None:
         return [None]
-    named = [Named(pattern, "") for pattern in _patterns(rules, Kind.PATH)]
+    named = [Named(pattern, "") for pattern in dict.fromkeys(_patterns(rules, Kind.PATH))]
     return [sample.value for sample in texts(named, asked, "")]

@@ -56,6 +56,17 @@ class Values(tuple[Value, ...]):
         return all(value.tests is not None for value in self)
 
     @cached_property
+    def patterns(self) -> tuple[Pattern, ...]:
+        """What a thing of a call is compared with."""
+        tests = (test.wanted for value in self for test in value.tests or ())
+        return tuple(wanted for wanted in tests if isinstance(wanted, Pattern))
+
+    @cached_property
+    def with_ports(self) -> tuple[str, ...]:
+        """Those of them that are texts with a colon: hosts with a port."""
+        return tuple(pattern.exact for pattern in self.patterns if pattern.exact and ":" in pattern.exact)
+
+    @cached_property
     def _exact(self) -> tuple[tuple[tuple[Attribute, bool], frozenset[str]], ...]:
         found: dict[tuple[Attribute, bool], set[str]] = {}
         for attribute, pattern in filter(None, map(_to_the_letter, self)):
