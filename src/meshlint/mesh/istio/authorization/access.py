@@ -86,7 +86,7 @@ def access(
     applied = authorization.applied(workload.namespace, workload.labels)
     rules = (rule for policy in applied.of(Action.ALLOW) for rule in policy.rules)
     grants = tuple(
-        Grant(rule, limit(rule), bool(external.outward_of(rule.policy, rule.position)))
+        Grant(rule, authorization.limit(rule), bool(external.outward_of(rule.policy, rule.position)))
         for rule in rules
         if all(condition.is_readable for condition in rule.conditions)
     )

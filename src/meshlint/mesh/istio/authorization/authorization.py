@@ -13,7 +13,7 @@ from ...subjects import DataPlane, MtlsMode, Port, Workload
 from ..meshconfig import MeshConfig
 from ..xds.protocols import Listening, listening
 from .authorizers import Authorizers
-from .callers import accounts
+from .callers import Limit, accounts, limit
 from .calls import Identity, Kind, Normalization
 from .filters import Guard
 from .policies import Action, Applied, Policies, Policy
@@ -31,6 +31,7 @@ class Authorization:
         self._policies = Policies(inventory, meshconfig)
         self._authorizers = Authorizers(inventory, meshconfig, domain, closed)
         self._domain = trust_domains(meshconfig).own
+        self._limits: dict[int, Limit] = {}
         self._surveys: dict[Hashable, Survey] = {}
         mode = meshconfig.value("pathNormalization", "normalization").value
         self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
@@ -57,6 +58,12 @@ class Authorization:
                 for identity in accounts(rule):
                     found[identity][id(rule)] = rule
         return {identity: tuple(rules.values()) for identity, rules in found.items()}
+
+    def limit(self, rule: Rule) -> Limit:
+        """How far a rule of a policy limits its callers."""
+        if id(rule) not in self._limits:
+            self._limits[id(rule)] = limit(rule)
+        return self._limits[id(rule)]
 
     def policy(self, resource: Resource) -> Policy:
         """An AuthorizationPolicy as istiod reads it."""

@@ -225,13 +225,6 @@ def changed(request: Request, fields: Mapping[str, Any]) -> Request:
 def _of_attribute(
     attribute: Attribute, conditions: Sequence[Condition], request: Request, within: Pattern, any_header: bool
 ) -> Sampled:
-    named = [
-        Named(test.wanted, _said(test.wanted, value))
-        for condition in conditions
-        for value in (*condition.values, *condition.excluded)
-        for test in value.tests or ()
-        if isinstance(test.wanted, Pattern)
-    ]
     if attribute.kind is Kind.HEADER:
         name = str(attribute.name)
         if name in request.headers:
@@ -239,7 +232,9 @@ def _of_attribute(
             return
         yield {"headers": {name: None}}, "absent"
         if any_header:
-            yield from (({"headers": {name: value}}, label) for value, label in texts(named, ANYTHING, OTHER))
+            yield from (
+                ({"headers": {name: value}}, label) for value, label in texts(_compared(conditions), ANYTHING, OTHER)
+            )
         return
     field = attribute.kind.name.lower()
     given = getattr(request, field)
@@ -247,7 +242,18 @@ def _of_attribute(
         yield {}, given
         return
     where = within if attribute.kind is Kind.PATH else SOMETHING
-    yield from (({field: value}, label) for value, label in texts(named, where, OTHER))
+    yield from (({field: value}, label) for value, label in texts(_compared(conditions), where, OTHER))
+
+
+def _compared(conditions: Sequence[Condition]) -> list[Named]:
+    """What conditions compare with, each in words."""
+    return [
+        Named(test.wanted, _said(test.wanted, value))
+        for condition in conditions
+        for value in (*condition.values, *condition.excluded)
+        for test in value.tests or ()
+        if isinstance(test.wanted, Pattern)
+    ]
 
 
 def _said(pattern: Pattern, value: Value) -> str:
@@ -256,8 +262,10 @@ def _said(pattern: Pattern, value: Value) -> str:
 
 
 def _attribute(condition: Condition) -> Attribute:
-    tests = [test for value in (*condition.values, *condition.excluded) for test in value.tests or ()]
-    attribute = tests[0].attribute if tests else Attribute(condition.kind)
+    tests = (
+        test for values in (condition.values, condition.excluded) for value in values for test in value.tests or ()
+    )
+    attribute = next((test.attribute for test in tests), Attribute(condition.kind))
     return Attribute(Kind.PATH) if attribute == Attribute(Kind.HEADER, ":path") else attribute
 
 

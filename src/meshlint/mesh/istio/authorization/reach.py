@@ -133,14 +133,8 @@ def hosts_of(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
     named = list(filter(None, _values(rules, Kind.HOST)))
     if not asked or not named:
         return [None]
-    with_ports = (text for values in named for text in values.with_ports)
-    with_port = (text for text in with_ports if _is_called(text.partition(":")[0].lower(), asked))
-    return list(dict.fromkeys((*asked, *with_port, *(f"{host}:80" for host in asked))))
-
-
-def _is_called(host: str, asked: Collection[str]) -> bool:
-    """Whether a host is one of those in question, or that of a pod behind it."""
-    return host in asked or f"pod.{host.partition('.')[2]}" in asked
+    called = (text for values in named for host in asked for text in values.of_host(host))
+    return list(dict.fromkeys((*asked, *called, *(f"{host}:80" for host in asked))))
 
 
 def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:

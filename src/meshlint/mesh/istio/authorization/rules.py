@@ -5,7 +5,8 @@ Mirrors `security/authz/model/model.go New`, `MigrateTrustDomain` and `Generate`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import chain
 from typing import Any, NamedTuple
@@ -61,10 +62,18 @@ class Values(tuple[Value, ...]):
         tests = (test.wanted for value in self for test in value.tests or ())
         return tuple(wanted for wanted in tests if isinstance(wanted, Pattern))
 
+    def of_host(self, host: str) -> Sequence[str]:
+        """The texts that name a host, with a port or without; of `pod.SERVICE` also those of a pod behind it."""
+        return self._by_host.get(host, ())
+
     @cached_property
-    def with_ports(self) -> tuple[str, ...]:
-        """Those of them that are texts with a colon: hosts with a port."""
-        return tuple(pattern.exact for pattern in self.patterns if pattern.exact and ":" in pattern.exact)
+    def _by_host(self) -> Mapping[str, Sequence[str]]:
+        found: dict[str, list[str]] = defaultdict(list)
+        for text in filter(None, (pattern.exact for pattern in self.patterns)):
+            host = text.partition(":")[0].lower()
+            for name in dict.fromkeys((host, f"pod.{host.partition('.')[2]}")):
+                found[name].append(text)
+        return found
 
     @cached_property
     def _exact(self) -> tuple[tuple[tuple[Attribute, bool], frozenset[str]], ...]:
