@@ -128,7 +128,7 @@ def root() -> Iterator[Placed]:
     """One policy of the mesh that names every account, and one for each workload."""
     yield from workloads(team)
     yield EDGE, policy(EDGE, "callers", [principals(team, *range(MANY))], select=False)
-    yield EDGE, policy(EDGE, "ingress", ["    - {}"], action="ALLOW").replace("app: ingress", "istio: ingress")
+    yield EDGE, policy(EDGE, "ingress", ["    - {}"]).replace("app: ingress", "istio: ingress")
     for i in range(2, MANY):
         yield team(i), policy(team(i), name(i), [principals(team, i - 1, gateway=is_routed(i))])
 
@@ -157,7 +157,7 @@ def one_gateway() -> Iterator[Placed]:
     yield from workloads(team, lambda i: True)
     hosts = ", ".join(f"{name(i)}.example.com" for i in range(MANY))
     opened = f"    - to:\n        - operation: {{hosts: [{hosts}]}}"
-    yield EDGE, policy(EDGE, "ingress", [opened], select=False)
+    yield EDGE, policy(EDGE, "ingress", [opened]).replace("app: ingress", "istio: ingress")
     for i in range(1, MANY):
         yield team(i), policy(team(i), name(i), [principals(team, gateway=True)])
 

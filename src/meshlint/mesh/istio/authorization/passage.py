@@ -14,7 +14,7 @@ from .access import OPEN_PATHS, open_ports
 from .authorization import Authorization
 from .callers import opens_only
 from .calls import Caller, Identity, Request
-from .decide import Verdict, verdict
+from .decide import Verdict, decide, verdict
 from .dimensions import Callers
 from .filters import Guard, reads_http, rules_of
 from .policies import Action, Applied, Policy
@@ -69,6 +69,10 @@ class Doors:
 
 def passage(guard: Guard, identity: Identity | None, asked: Asked | None = None) -> Answer:
     """What becomes of the calls of a caller that get furthest; `asked` None = whatever it may send."""
+    for request in _requests(guard, asked) if asked else (Request(),):
+        outcome = decide(guard, Caller(identity), request)
+        if verdict(outcome) is Verdict.ALLOW:
+            return Answer((), (), None, Caller(identity), request, outcome)
     return min(_answers(guard, _holding(guard, identity), asked), key=_rank)
 
 
