@@ -12,18 +12,20 @@ from ..polls import PROBES
 from ..ports import OF_THE_PROXY
 from .authorization import Authorization
 from .callers import OPEN_PATHS, Limit, Width, is_fenced, limit, opens_only, ports_of
+from .calls import Identity
 from .policies import Action, Applied
 from .rules import Rule
 
 
 class Grant(NamedTuple):
-    """A rule of an ALLOW policy, and how far it limits its callers.
+    """A rule of an ALLOW policy, how far it limits its callers, and the service accounts that it names one by one.
 
     `outward`: it names hosts outside the mesh, as if it said what may be called (authorization-policy-does-not-restrict-egress).
     """
 
     rule: Rule
     limit: Limit
+    accounts: frozenset[Identity]
     outward: bool
 
 
@@ -86,7 +88,7 @@ def access(
     applied = authorization.applied(workload.namespace, workload.labels)
     rules = (rule for policy in applied.of(Action.ALLOW) for rule in policy.rules)
     grants = tuple(
-        Grant(rule, authorization.limit(rule), bool(external.outward_of(rule.policy, rule.position)))
+        Grant(rule, *authorization.callers(rule), bool(external.outward_of(rule.policy, rule.position)))
         for rule in rules
         if all(condition.is_readable for condition in rule.conditions)
     )

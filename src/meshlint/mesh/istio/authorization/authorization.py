@@ -31,7 +31,7 @@ class Authorization:
         self._policies = Policies(inventory, meshconfig)
         self._authorizers = Authorizers(inventory, meshconfig, domain, closed)
         self._domain = trust_domains(meshconfig).own
-        self._limits: dict[int, Limit] = {}
+        self._callers: dict[int, tuple[Limit, frozenset[Identity]]] = {}
         self._surveys: dict[Hashable, Survey] = {}
         mode = meshconfig.value("pathNormalization", "normalization").value
         self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
@@ -59,11 +59,11 @@ class Authorization:
                     found[identity][id(rule)] = rule
         return {identity: tuple(rules.values()) for identity, rules in found.items()}
 
-    def limit(self, rule: Rule) -> Limit:
-        """How far a rule of a policy limits its callers."""
-        if id(rule) not in self._limits:
-            self._limits[id(rule)] = limit(rule)
-        return self._limits[id(rule)]
+    def callers(self, rule: Rule) -> tuple[Limit, frozenset[Identity]]:
+        """How far a rule of a policy limits its callers, and which it names one by one."""
+        if id(rule) not in self._callers:
+            self._callers[id(rule)] = limit(rule), frozenset(accounts(rule))
+        return self._callers[id(rule)]
 
     def policy(self, resource: Resource) -> Policy:
         """An AuthorizationPolicy as istiod reads it."""

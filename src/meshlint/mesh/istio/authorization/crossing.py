@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from .access import Access, Grant
-from .callers import Width, accounts
+from .callers import Width
 from .calls import Caller, Identity, Kind, Request
 from .decide import Verdict, decide, verdict
 from .filters import Guard
@@ -30,7 +30,7 @@ class Crossing(NamedTuple):
 
 def _names(access: Access, identity: Identity) -> bool:
     """Whether an ALLOW rule, or a DENY policy that spares only accounts, decided about a caller by its account."""
-    return access.fenced or any(identity in accounts(grant.rule) for grant in access.grants)
+    return access.fenced or any(identity in grant.accounts for grant in access.grants)
 
 
 class Boundary(NamedTuple):

@@ -102,8 +102,11 @@ _ANYBODY = Identity(_OTHER, _OTHER)
 
 
 def identities(guard: Guard) -> Iterator[Identity | None]:
-    """One caller of each sort that the rules tell apart, one that none of them names, and one without an identity."""
-    rules = [rule for policy in guard.applied.policies for rule in policy.rules]
+    """One caller of each sort that the rules tell apart, those first of whom nothing else is asked, one that none of them names,
+    and one without an identity."""
+    rules = sorted(
+        (r for policy in guard.applied.policies for r in policy.rules), key=lambda rule: bool(rule.operations)
+    )
     yielded: set[Identity] = set()
     for pattern in _patterns(rules, Kind.IDENTITY):
         if (named := _identity(pattern)) not in yielded:
