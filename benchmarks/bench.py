@@ -1,4 +1,7 @@
-"""Measures `meshlint check` on synthetic meshes: throughput, stages, memory, growth, start-up; fastest of several rounds."""
+"""Measures `meshlint check` on synthetic meshes: throughput, stages, memory, growth, start-up; fastest of several rounds.
+
+And what boundaries cost, on meshes whose policies would punish pairs of workloads (`--boundaries`: that alone).
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import argparse
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +21,7 @@ from pathlib import Path
 from time import perf_counter
 from typing import Any
 
+import boundaries
 import generate
 
 SIZES = (1_000, 10_000, 50_000)
@@ -28,6 +33,10 @@ MODEL, MODEL_AT, GROWTH, START_UP = 0.5, 10_000, 1.1, 0.15
 that a small run takes in seconds over an empty Python.
 """
 
+BOUNDARIES = 10
+"""Processor seconds that a mesh of boundaries.MANY workloads and policies may take at most."""
+
+COMMANDS = {"check": ("check", "--exit-zero"), "show exposure": ("show", "exposure")}
 STARTS = 15
 MEASURE = Path(__file__).with_name("measure.py")
 MESHLINT = Path(sys.executable).with_name("meshlint")
@@ -60,15 +69,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=generate.SEED)
+    parser.add_argument("--boundaries", action="store_true", help="only who may call whom")
     given = parser.parse_args()
+    if not given.boundaries:
+        print_sizes(given.rounds, given.seed)
+    print_boundaries()
+
+
+def print_sizes(rounds: int, seed: int) -> None:
     with tempfile.TemporaryDirectory() as scratch:
-        runs = [run(Path(scratch, str(size)), size, given.seed, 1 if size >= LARGE else given.rounds) for size in SIZES]
+        runs = [run(Path(scratch, str(size)), size, seed, 1 if size >= LARGE else rounds) for size in SIZES]
         one_file = Path(scratch, "one.yaml")
-        generate.write_one(one_file, 4, given.seed)
+        generate.write_one(one_file, 4, seed)
         start_up = started(one_file, Path(scratch, "bytecode"))
-    print(
-        f"Synthetic mesh, seed {given.seed}; fastest of {given.rounds} rounds, each in its own process, the largest once.\n"
-    )
+    print(f"Synthetic mesh, seed {seed}; fastest of {rounds} rounds, each in its own process, the largest once.\n")
     print_runs(runs)
     print_stages(runs)
     print_wanted(runs, start_up)
@@ -168,6 +182,28 @@ def print_wanted(runs: Sequence[Run], start_up: float) -> None:
     print(
         f"Start-up: {start_up * 1000:.0f} ms over `python -c pass` (4 documents, median of {STARTS}; at most {START_UP * 1000:.0f} ms)."
     )
+
+
+def print_boundaries() -> None:
+    """Processor seconds by shape and command."""
+    many = f"{boundaries.MANY:,}"
+    print(f"\nWho may call whom: {many} workloads and as many policies; CPU seconds (at most {BOUNDARIES} each).\n")
+    print(f"{'':14}", *(f"{command:>14}" for command in COMMANDS), "  shape")
+    for shape, made in boundaries.SHAPES.items():
+        with tempfile.TemporaryDirectory() as scratch:
+            boundaries.write(Path(scratch, shape), shape)
+            seconds = [processor([str(MESHLINT), *words, str(Path(scratch, shape))]) for words in COMMANDS.values()]
+        about = (made.__doc__ or "").rstrip(".")
+        marks = " (too slow)" if max(seconds) > BOUNDARIES else ""
+        print(f"{shape:14}", *(f"{each:>14.2f}" for each in seconds), f"  {about}{marks}")
+
+
+def processor(command: Sequence[str]) -> float:
+    """Processor seconds that a command takes."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
+    subprocess.run(command, check=True, capture_output=True)
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 if __name__ == "__main__":
