@@ -35,7 +35,7 @@ def test_the_way_to_a_workload_call_by_call_with_what_decides() -> None:
         "    edge/gateway calls inference/orchestrator:8080: allow",
         "        route inference/chat http[0] leads to orchestrator.inference.svc.cluster.local  gateway.yaml:43",
         "        no ALLOW policy applies, so what no DENY policy matches is allowed",
-        "    inference/orchestrator calls inference/retriever:8080, /v1/collections/*/search: allow",
+        "    inference/orchestrator calls inference/retriever:8080, /v1/collections/*/search literally: allow",
         "        AuthorizationPolicy inference/retriever allows it  retriever.yaml:54",
     ]
 
@@ -78,7 +78,10 @@ def test_json_has_every_call() -> None:
     assert (retriever["kind"]["value"], retriever["reached"]["value"]) == ("internal", "yes")
     assert retriever["confidence"] == "medium"
     last = retriever["way"][-1]
-    assert (last["policies"], last["requests"]) == (["inference/retriever"], [{"path": ["/v1/collections/*/search"]}])
+    assert (last["policies"], last["requests"]) == (
+        ["inference/retriever"],
+        [{"path": ["/v1/collections/*/search literally"]}],
+    )
 
 
 def test_nothing_is_said_in_words(tmp_path: Path) -> None:

@@ -238,6 +238,17 @@ def test_as_whom_an_ingress_calls_is_not_known() -> None:
     assert reached(mesh_of(permissive))["shop/qdrant"] == ["outside > shop/qdrant:8080 allow"]
 
 
+def test_what_a_gateway_of_the_gateway_api_lets_in_is_not_worked_out() -> None:
+    route = """\
+HTTPRoute shop/qdrant
+spec: {parentRefs: [{name: public, namespace: edge}], rules: [{backendRefs: [{name: qdrant, port: 80}]}]}
+---
+"""
+    hops = way(mesh_of(BASE + QDRANT + route), "shop/qdrant")
+    assert calls(hops) == ["outside > shop/qdrant:8080 unknown"]
+    assert line_of(hops[0].by[0].location) == [route.splitlines()[1]]
+
+
 def test_what_the_user_says_faces_tenants_is_an_entrance() -> None:
     text = BASE + app("qdrant", more=", meshlint.io/exposure: tenant-facing")
     hops = way(mesh_of(text), "shop/qdrant")

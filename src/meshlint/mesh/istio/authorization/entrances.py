@@ -11,7 +11,7 @@ from ....resource.match import host_matches
 from ....resource.resource import Resource, get
 from ....source.document import Location
 from ...effective import Basis, Effective, Reason
-from ...exposure import Exposure, ingress_backends
+from ...exposure import Exposure, ingress_backends, route_backends
 from ...subjects import DataPlane, Port, Route, Workload
 from ..addresses import hosts_sent
 from ..hops import Arrival, Hops, gateway_names
@@ -81,6 +81,7 @@ class Entrances:
         self._ports = ports
         self._domain = domain
         self._ingress = ingress_backends(inventory)
+        self._routed = route_backends(inventory)
 
     def of(self, workload: Workload) -> Iterator[Way]:
         """The ways to a workload, open or not: none to a gateway, which passes on what its routes say."""
@@ -105,6 +106,12 @@ class Entrances:
                 door.guard, None, "as whom the controller of the Ingress calls is not in the input"
             )
             yield (Hop(OUTSIDE, str(workload), door.port.number, (by,), answer),)
+        where = self._routed.get((service.namespace, service.name))
+        if where:
+            by = Reason(f"a route of the Gateway API leads to {service}", where)
+            answer = passage_of_somebody(door.guard, None, "as whom the gateway calls is not known here")
+            unseen = Reason("what the gateway itself lets in is not worked out here", None, Basis.ASSUMED)
+            yield (Hop(OUTSIDE, str(workload), door.port.number, (by,), doubted(answer, unseen)),)
         kind = service.get("spec", "type")
         if kind in ("LoadBalancer", "NodePort"):
             by = Reason(f"{service} is open to the outside", service.at("spec", "type"))

@@ -10,9 +10,9 @@ from typing import NamedTuple
 
 from ...effective import Basis, Effective, Reason
 from ...subjects import Port, Workload
-from .access import OPEN_PATHS, open_ports
+from .access import open_ports
 from .authorization import Authorization
-from .callers import opens_only
+from .callers import OPEN_PATHS, opens_only
 from .calls import Caller, Identity, Request
 from .decide import Verdict, decide, verdict
 from .dimensions import Callers
@@ -103,18 +103,18 @@ def _holding(guard: Guard, identity: Identity | None) -> Mapping[str, Caller]:
     """A caller without a token, and with each kind of token that is told apart."""
     if not guard.applied.tokens or not reads_http(guard, Request()):
         return {"": Caller(identity)}
-    tokens = Callers(guard, Request(), tuple(rules_of(guard, True)), proven=True).tokens()
-    return {label: Caller(identity, **fields) for fields, label in tokens}
+    tokens = Callers(guard, Request(), [rule for _, rule in rules_of(guard, True)], True, ()).tokens()
+    return {f"token {label}": Caller(identity, **fields) for fields, label in tokens}
 
 
 def _answers(guard: Guard, callers: Mapping[str, Caller] | None, asked: Asked | None) -> Iterable[Answer]:
     if asked is None:
-        return Survey(guard, callers).summary
+        return Survey(guard, callers).answers
     return (answer for request in _requests(guard, asked) for answer in _of(guard, callers, request, asked))
 
 
 def _of(guard: Guard, callers: Mapping[str, Caller] | None, request: Request, asked: Asked) -> Iterator[Answer]:
-    return Survey(guard, callers, request, asked.path or PATHS).summary
+    return Survey(guard, callers, request, asked.path or PATHS, any_header=True).answers
 
 
 def _requests(guard: Guard, asked: Asked) -> Iterator[Request]:

@@ -58,7 +58,8 @@ class Survey:
     """What becomes of the calls to a port.
 
     `callers`, by their names; None = whoever there may be. `request` None = whatever is sent; else what it says is fixed, and a
-    method, path or host that is None may be any. `within` limits the paths.
+    method, path or host that is None may be any. `within` limits the paths; `any_header`: headers that the
+    request does not have may be sent all the same.
     """
 
     def __init__(
@@ -67,12 +68,15 @@ class Survey:
         callers: Mapping[str, Caller] | None = None,
         request: Request | None = None,
         within: Pattern = PATHS,
+        *,
+        any_header: bool = False,
     ) -> None:
         asked = request or Request()
         both = guard.protocol is Listening.AUTO and request is None
         forms = (False, True) if both else (asked.tcp or guard.protocol is Listening.TCP,)
         self._forms = {
-            tcp: _Form(_Asked(guard, asked._replace(tcp=tcp), within, request is None), callers) for tcp in forms
+            tcp: _Form(_Asked(guard, asked._replace(tcp=tcp), within, any_header or request is None), callers)
+            for tcp in forms
         }
 
     @property
