@@ -4,7 +4,7 @@ from typing import Any
 from meshlint.mesh.effective import Effective
 from meshlint.mesh.istio.authorization.access import Access
 from meshlint.mesh.istio.authorization.calls import Identity
-from meshlint.mesh.istio.authorization.crossing import Boundary, Crossing, crossings, origins
+from meshlint.mesh.istio.authorization.crossing import Boundary, Crossing, Crossings, origins
 from meshlint.mesh.mesh import Mesh
 from meshlint.mesh.subjects import Workload
 from meshlint.rule.rule import Problem
@@ -29,8 +29,9 @@ def _crossed(access: Access, mesh: Mesh, options: Mapping[str, Any]) -> Iterator
     found: dict[tuple[int, str], tuple[Crossing, list[Client]]] = {}
     guards = [mesh.guard(port) for port in mesh.ports_of(access.workload)]
     boundary = Boundary(options["open-paths"], options["require-explicit"])
+    crossings = Crossings(access, guards, boundary)
     for client, facing in mesh.exposure.strangers_to(access.workload, origins(access, boundary)):
-        for crossing in crossings(access, Identity(client.namespace, client.account), guards, boundary):
+        for crossing in crossings.of(Identity(client.namespace, client.account)):
             found.setdefault((id(crossing.rule), crossing.does), (crossing, []))[1].append((client, facing))
     yield from ((crossing, clients[:SHOWN]) for crossing, clients in found.values())
 

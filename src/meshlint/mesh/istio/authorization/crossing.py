@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
 from .access import Access, Grant
@@ -10,6 +11,7 @@ from .callers import Width
 from .calls import Caller, Identity, Kind, Request
 from .decide import Verdict, decide, verdict
 from .filters import Guard
+from .known import Known, known
 from .policies import Action, Policy
 from .reach import relaxed
 from .rules import Rule
@@ -55,6 +57,25 @@ def _counting(access: Access, boundary: Boundary) -> Iterator[Grant]:
     for grant in access.guarded(boundary.open_paths):
         if grant.limit.width not in decided and not grant.outward:
             yield grant
+
+
+class Crossings:
+    """What lets callers through to a workload, found once for all that no policy names."""
+
+    def __init__(self, access: Access, guards: Sequence[Guard], boundary: Boundary) -> None:
+        self._asked = access, guards, boundary
+        self._found: dict[Identity | None, Sequence[Crossing]] = {}
+
+    def of(self, identity: Identity) -> Sequence[Crossing]:
+        key = identity if any(named.has(identity) for named in self._named) else None
+        if key not in self._found:
+            access, guards, boundary = self._asked
+            self._found[key] = tuple(crossings(access, identity, guards, boundary))
+        return self._found[key]
+
+    @cached_property
+    def _named(self) -> Sequence[Known]:
+        return [known(policy) for policy in self._asked[0].applied.policies]
 
 
 def crossings(access: Access, identity: Identity, guards: Sequence[Guard], boundary: Boundary) -> Iterator[Crossing]:

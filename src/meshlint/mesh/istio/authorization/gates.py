@@ -5,49 +5,31 @@ Callers that no policy of a gate names are all alike to it, so that it is asked 
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Iterator
 from functools import cached_property
-from typing import NamedTuple
 
 from ...subjects import Port
 from .authorization import alike
-from .calls import Identity, Kind
+from .calls import Identity
 from .filters import Guard
-from .matching import Pattern
+from .known import Known, known
 from .passage import passage
-from .policies import Policy
 from .survey import Answer
-
-_ACCOUNT = re.compile(r"/ns/([^/*]+)/sa/([^/*]+)\Z")
-_NAMESPACE = re.compile(r"/ns/([^/*]+)/")
-
-
-class Known(NamedTuple):
-    """Whom a policy may tell from other callers: service accounts (namespace, name), all of some namespaces, or (`wide`) anybody."""
-
-    accounts: frozenset[tuple[str, str]]
-    namespaces: frozenset[str]
-    wide: bool
-
-    def has(self, identity: Identity) -> bool:
-        named = (identity.namespace, identity.account) in self.accounts or identity.namespace in self.namespaces
-        return named or self.wide
 
 
 class Gate:
-    """Ports that the same decides about. `known` are the callers that its policies name."""
+    """Ports that the same decides about. `named` are the callers that its policies know apart."""
 
-    def __init__(self, guard: Guard, known: tuple[Known, ...]) -> None:
+    def __init__(self, guard: Guard, named: tuple[Known, ...]) -> None:
         self.ports: list[Port] = []
         self._guard = guard
-        self._known = known
+        self._named = named
         self._answers: dict[Identity | str, Answer] = {}
 
     def is_stranger(self, identity: Identity) -> bool:
         """Whether no policy tells a caller from others that it does not name."""
-        return not any(known.has(identity) for known in self._known)
+        return not any(named.has(identity) for named in self._named)
 
     def passage(self, identity: Identity | None) -> Answer:
         """What becomes of the calls of a caller that get furthest."""
@@ -81,7 +63,7 @@ class Gates:
         policies = {id(policy): policy for policy in (*guard.applied.policies, *guard.applied.dry)}
         for key, policy in policies.items():
             if key not in self._known:
-                self._known[key] = _known(policy)
+                self._known[key] = known(policy)
         gate = Gate(guard, tuple(self._known[key] for key in policies))
         for key in policies:
             self._with[key].append(gate)
@@ -90,42 +72,19 @@ class Gates:
     @cached_property
     def _by_account(self) -> dict[tuple[str, str], list[int]]:
         found = defaultdict(list)
-        for policy, known in self._known.items():
-            for account in known.accounts:
+        for policy, named in self._known.items():
+            for account in named.accounts:
                 found[account].append(policy)
         return found
 
     @cached_property
     def _by_namespace(self) -> dict[str, list[int]]:
         found = defaultdict(list)
-        for policy, known in self._known.items():
-            for namespace in known.namespaces:
+        for policy, named in self._known.items():
+            for namespace in named.namespaces:
                 found[namespace].append(policy)
         return found
 
     @cached_property
     def _wide(self) -> list[int]:
-        return [policy for policy, known in self._known.items() if known.wide]
-
-
-def _known(policy: Policy) -> Known:
-    accounts, namespaces, wide = set(), set(), False
-    for pattern in _identities(policy):
-        text = "".join(part if isinstance(part, str) else "*" for part in pattern.parts)
-        if account := _ACCOUNT.search(text):
-            accounts.add((account[1], account[2]))
-        elif namespace := _NAMESPACE.search(text):
-            namespaces.add(namespace[1])
-        else:
-            wide = wide or text not in _EVERYBODY
-    return Known(frozenset(accounts), frozenset(namespaces), wide)
-
-
-_EVERYBODY = ("*", "spiffe://*")
-"""Patterns that no certificate of the mesh tells apart."""
-
-
-def _identities(policy: Policy) -> Iterator[Pattern]:
-    conditions = (c for rule in policy.rules for c in rule.conditions if c.kind is Kind.IDENTITY)
-    tests = (test for c in conditions for value in (*c.values, *c.excluded) for test in value.tests or ())
-    return (test.wanted for test in tests if isinstance(test.wanted, Pattern))
+        return [policy for policy, named in self._known.items() if named.wide]
