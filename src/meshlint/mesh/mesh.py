@@ -73,6 +73,7 @@ class Mesh:
         self.meshconfig = MeshConfig(inventory, settings, stored)
         self.domain = settings.cluster_domain
         self._visibility = Visibility(inventory, self.meshconfig)
+        self._selected: dict[int, Sequence[Workload]] = {}
         self._rules = tuple(http.rules(inventory, self._visibility, self.domain))
 
     @property
@@ -406,8 +407,13 @@ class Mesh:
         sees = self.service_entries.sees
         return [ns for ns in self._outbound.proxied if any(sees(ns, declared) for declared in seen)]
 
-    def selected(self, policy: Resource) -> list[Workload]:
+    def selected(self, policy: Resource) -> Sequence[Workload]:
         """The workloads a policy's selector takes: of its namespace, or of the whole mesh in the root namespace."""
+        if id(policy) not in self._selected:
+            self._selected[id(policy)] = self._selected_by(policy)
+        return self._selected[id(policy)]
+
+    def _selected_by(self, policy: Resource) -> Sequence[Workload]:
         selector = required(policy.get("spec", "selector", "matchLabels"))
         if policy.namespace == self.meshconfig.root_namespace:
             return [w for w in self.workloads.all if matches(selector, w.labels)]

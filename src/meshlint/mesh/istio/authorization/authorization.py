@@ -32,6 +32,7 @@ class Authorization:
         self._authorizers = Authorizers(inventory, meshconfig, domain, closed)
         self._domain = trust_domains(meshconfig).own
         self._callers: dict[int, tuple[Limit, frozenset[Identity]]] = {}
+        self._of_ports: dict[int, tuple[Port, Guard]] = {}
         self._surveys: dict[Hashable, Survey] = {}
         mode = meshconfig.value("pathNormalization", "normalization").value
         self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
@@ -80,6 +81,11 @@ class Authorization:
     def of_port(self, port: Port) -> Guard:
         """What decides about the calls of a port. Where policies take a proxy for granted that the input does not show, so
         does this. What a gateway listens for is taken to be HTTP."""
+        if id(port) not in self._of_ports:
+            self._of_ports[id(port)] = port, self._of_port(port)
+        return self._of_ports[id(port)][1]
+
+    def _of_port(self, port: Port) -> Guard:
         workload, plane = port.workload, port.workload.data_plane
         if plane.value is DataPlane.UNKNOWN and workload.in_mesh.value:
             plane = Effective(DataPlane.SIDECAR, workload.in_mesh.because)

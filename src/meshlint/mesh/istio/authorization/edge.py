@@ -132,8 +132,13 @@ class Edge:
 
     # ---- from the listener to the model ----
 
+    def _leads_on(self, route: Route) -> bool:
+        """Whether a route leads to a model, or to another gateway."""
+        behind = (workload for destination in route.destinations for workload in self._hops.behind(destination))
+        return route.generation.value is not Answer.NO or any(id(workload) in self._served_by for workload in behind)
+
     def _exposed(self, route: Route, gateway: Resource, host: str) -> Iterator[Exposed]:
-        servers = _open_servers(gateway, host, route.root)
+        servers = _open_servers(gateway, host, route.root) if self._leads_on(route) else ()
         asked = Request("POST", None, host.replace("*", "any"))
         for pods in self.pods(gateway) if servers else ():
             if self.sees(pods, route.root):

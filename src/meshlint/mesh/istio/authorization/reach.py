@@ -33,11 +33,20 @@ def refusal(guard: Guard, asked: Asked) -> Outcome | None:
     """The decision about such calls, where every one is refused whoever the caller is; None where one gets through, or may."""
     generous = _generous(guard)
     outcome = None
-    for tried, (caller, request) in enumerate(_calls(generous, asked)):
-        outcome = decide(generous, caller, request)
+    for tried, outcome in enumerate(_outcomes(generous, asked)):
         if verdict(outcome) is not Verdict.DENY or tried == _MOST:
             return None
     return outcome
+
+
+def matter(guard: Guard, asked: Asked) -> Asked:
+    """What the rules of a guard look at of some requests."""
+    kinds = {c.kind for policy in guard.applied.policies for rule in policy.rules for c in rule.conditions}
+    return Asked(
+        asked.hosts if Kind.HOST in kinds else (),
+        asked.path if Kind.PATH in kinds else None,
+        asked.method if Kind.METHOD in kinds else None,
+    )
 
 
 def without_denials(guard: Guard) -> Guard:
@@ -46,18 +55,19 @@ def without_denials(guard: Guard) -> Guard:
     return guard._replace(applied=guard.applied._replace(policies=kept))
 
 
-def _calls(guard: Guard, asked: Asked) -> Iterator[tuple[Caller, Request]]:
+def _outcomes(guard: Guard, asked: Asked) -> Iterator[Outcome]:
+    """The decisions about each caller, whatever it asks for; where that does not settle it, about each request."""
     rules = [rule for policy in guard.applied.policies for rule in policy.rules]
     hosts = hosts_of(rules, asked.hosts)
     paths = _paths(rules, asked.path)
     for identity in identities(guard):
         caller = Caller(identity)
-        anything = Request(asked.method)
-        if verdict(decide(guard, caller, anything)) is Verdict.DENY:
-            yield caller, anything
-            continue
-        for host in hosts:
-            yield from ((caller, Request(asked.method, path, host)) for path in paths)
+        outcome = decide(guard, caller, Request(asked.method))
+        if verdict(outcome) is Verdict.UNKNOWN and (hosts != [None] or paths != [None]):
+            for host in hosts:
+                yield from (decide(guard, caller, Request(asked.method, path, host)) for path in paths)
+        else:
+            yield outcome
 
 
 def _generous(guard: Guard) -> Guard:
@@ -141,8 +151,8 @@ def hosts_of(rules: Sequence[Rule], asked: Sequence[str]) -> list[str | None]:
 
 
 def _paths(rules: Sequence[Rule], asked: Pattern | None) -> list[str | None]:
-    """A path of each sort that the rules tell apart among those in question."""
+    """A path of each sort that the rules tell apart among those in question, those that a rule names first."""
     if asked is None:
         return [None]
-    named = [Named(pattern, "") for pattern in dict.fromkeys(_patterns(rules, Kind.PATH))]
-    return [sample.value for sample in texts(named, asked, "")]
+    named = [Named(pattern, "named") for pattern in dict.fromkeys(_patterns(rules, Kind.PATH))]
+    return [sample.value for sample in sorted(texts(named, asked, ""), key=lambda sample: not sample.label)]

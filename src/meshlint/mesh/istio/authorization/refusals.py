@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ....resource.match import ServicePort, resolve
@@ -10,11 +10,12 @@ from ....resource.resource import Resource, get
 from ...subjects import Destination, Port, Route, Workload
 from ..addresses import Addresses, hosts_sent
 from ..hops import Hops
+from .authorization import alike
 from .decide import Outcome
 from .filters import Guard
 from .matching import Pattern, Wild
 from .policies import Action, Policy
-from .reach import Asked, refusal, without_denials
+from .reach import Asked, matter, refusal, without_denials
 from .rules import Rule
 
 
@@ -56,6 +57,7 @@ class Refusals:
         self._guards = guards
         self._domain = domain
         self._everything: dict[int, Refusal | None] = {}
+        self._known: dict[Hashable, Outcome | None] = {}
 
     def of(self, workload: Workload) -> Refusal | None:
         """Whether a workload refuses all that addresses it by one of its names."""
@@ -86,12 +88,21 @@ class Refusals:
         guards = [self._guards(port) for port in ports]
         if not workload.in_mesh.value or not any(guard.applied.policies for guard in guards):
             return None
-        outcomes = [refusal(guard, asked) for guard in guards]
-        if not all(outcomes):
-            return None
-        first = next(filter(None, outcomes))
-        open_without = [guard for guard in guards if refusal(without_denials(guard), asked) is None]
-        return Refusal(workload, first, guards[0], bool(open_without))
+        outcomes: list[Outcome] = []
+        for guard in guards:
+            outcome = self._outcome(guard, asked)
+            if outcome is None:
+                return None
+            outcomes.append(outcome)
+        open_without = any(refusal(without_denials(guard), asked) is None for guard in guards)
+        return Refusal(workload, outcomes[0], guards[0], open_without)
+
+    def _outcome(self, guard: Guard, asked: Asked) -> Outcome | None:
+        """What refuses all that is asked of a port; worked out once for ports and requests that the rules do not tell apart."""
+        key = alike(guard), matter(guard, asked)
+        if key not in self._known:
+            self._known[key] = refusal(guard, asked)
+        return self._known[key]
 
 
 def called(ports: Sequence[Port], destination: Destination, domain: str) -> Sequence[Port]:

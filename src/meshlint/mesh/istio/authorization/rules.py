@@ -273,8 +273,10 @@ class _Reader:
         )
 
     def _fields(self, data: Any, base: Path, fields: Mapping[str, tuple[Kind, Reading]]) -> Iterator[Condition]:
-        for field, (kind, reading) in fields.items():
+        for field, (kind, reading) in fields.items() if isinstance(data, dict) else ():
             opposite = f"not{field[0].upper()}{field[1:]}"
+            if field not in data and opposite not in data:
+                continue
             values, excluded = (self._values(data, name, base, kind, reading) for name in (field, opposite))
             if values or excluded:
                 yield Condition(field, kind, values, excluded)
