@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ....finding import Confidence
 from ...effective import Basis, Reason
-from ...subjects import Port, Workload
+from ...subjects import DataPlane, Port, Workload
 from .calls import Identity
 from .decide import Verdict, verdict
 from .entrances import Entrances, Hop, Way, verdict_of
@@ -69,7 +69,9 @@ class Outside:
 
     @cached_property
     def _ways(self) -> Mapping[int, Way]:
-        return {**self._search(_PERHAPS), **self._search(_OPEN)}
+        certain = self._search(_OPEN)
+        is_all = all(id(w) in certain for w in self._workloads if w.data_plane.value is not DataPlane.GATEWAY)
+        return certain if is_all else {**self._search(_PERHAPS), **certain}
 
     def _search(self, accepted: Collection[Verdict]) -> Mapping[int, Way]:
         """The shortest ways to all that is reached by calls with such verdicts."""
