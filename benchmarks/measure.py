@@ -26,10 +26,12 @@ from meshlint.report import text
 from meshlint.report.report import Report
 from meshlint.rule import catalog
 
+ACCESS = os.path.join("mesh", "istio", "authorization")
 STAGES = {
     "source": "read and parse",
     "resource": "resources and variants",
     "mesh": "mesh",
+    ACCESS: "who may call",
     "rule": "rules",
     "report": "report",
 }
@@ -40,9 +42,10 @@ EVERY = 0.001
 
 
 class Sampler:
-    """Processor seconds by stage, from looks at the stack: whoever asks the model, all that it does then is `mesh`.
+    """Processor seconds by stage, from looks at the stack: whoever asks the model, all that it does then is `mesh`, or the
+    decision who may call, whichever of them is at work.
 
-    What happens on the way to an answer belongs to the model, too; else the package counts that was entered first.
+    What happens on the way to an answer belongs to these, too; else the package counts that was entered first.
     """
 
     def __init__(self) -> None:
@@ -68,7 +71,7 @@ def stage(frame: FrameType | None) -> str:
     found = "source"
     while frame:
         package = package_of(frame.f_code.co_filename)
-        if package == "mesh":
+        if package in ("mesh", ACCESS):
             return STAGES[package]
         found = package or found
         frame = frame.f_back
@@ -79,8 +82,9 @@ def stage(frame: FrameType | None) -> str:
 def package_of(file: str) -> str | None:
     """The package of meshlint that a file of code is in, if it is one that a stage is named after."""
     root = os.path.join(os.path.dirname(meshlint.__file__), "")
-    name = file.removeprefix(root).partition(os.sep)[0]
-    return name if file.startswith(root) and name in STAGES else None
+    name = file.removeprefix(root)
+    found = ACCESS if name.startswith(ACCESS) else name.partition(os.sep)[0]
+    return found if file.startswith(root) and found in STAGES else None
 
 
 def check(directory: str) -> Report:

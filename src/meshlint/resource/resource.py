@@ -60,12 +60,12 @@ class Resource:
 
     def mapping(self, *path: str | int) -> Mapping[str, Any]:
         """The mapping at a path; empty where there is none."""
-        value = self.get(*path)
+        value = get(self.document.data, *path)
         return value if isinstance(value, dict) else {}
 
     def items(self, *path: str | int) -> list[Any]:
         """The list at a path; empty where there is none."""
-        value = self.get(*path)
+        value = get(self.document.data, *path)
         return value if isinstance(value, list) else []
 
     def at(self, *path: str | int) -> Location:
@@ -104,9 +104,9 @@ def _in_utc(stamp: str) -> str:
 def get(data: Any, *path: str | int) -> Any:
     """The value at a path of plain data, or None."""
     for step in path:
-        if isinstance(data, dict):
+        if type(data) is dict:
             data = data.get(step)
-        elif isinstance(data, list) and isinstance(step, int) and step < len(data):
+        elif type(data) is list and isinstance(step, int) and step < len(data):
             data = data[step]
         else:
             return None

@@ -132,6 +132,7 @@ class HostPolicies:
         for virtual_service in inventory.all(VIRTUAL_SERVICE):
             for destination in l4_destinations(virtual_service, domain):
                 self._led_to[destination.host].append(destination)
+        self._declared: dict[str, tuple[Sequence[Resource], Sequence[ServicePort]]] = {}
         self._known: dict[str, tuple[HostPolicy, ...]] = {}
         self._found: dict[tuple[str, int], tuple[HostPolicy, ...]] = {}
         self._settled: dict[tuple[int, int | None, str], TrafficPolicy] = {}
@@ -256,6 +257,13 @@ class HostPolicies:
         known = self._inventory.find(SERVICE, name[1], name[0]) if name else None
         return [*([known] if known else []), *self._entries.get(host, ())]
 
+    def _served(self, host: str) -> tuple[Sequence[Resource], Sequence[ServicePort]]:
+        """What declares a host, and its ports."""
+        if host not in self._declared:
+            services = self.services(host)
+            self._declared[host] = services, _ports(services)
+        return self._declared[host]
+
     def places(self, host: str) -> Mapping[int, Location]:
         """Where the ports of a host stand, by number."""
         found: dict[int, Location] = {}
@@ -292,11 +300,10 @@ class HostPolicies:
     def _policies(self, host: Host, merged: Effective[Merged | None]) -> Iterator[HostPolicy]:
         outcomes = [outcome.value for outcome in merged.outcomes if outcome.value]
         subsets = dict.fromkeys(name for one in outcomes for name, _, _ in one.subsets)
-        services = self.services(host.name)
+        services, ports = self._served(host.name)
         is_external_name = services and services[0].get("spec", "type") == "ExternalName"
         if is_external_name and self._meshconfig.external_names_are_aliases:
             return
-        ports = _ports(services)
         for subset in ("", *subsets):
             yield from self._of_subset(host, services, ports, merged, outcomes, subset)
 
