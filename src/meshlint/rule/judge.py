@@ -196,7 +196,7 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
             if where is None:
                 notes[text] = None
             else:
-                related[Related(text, where)] = None
+                related[Related(text or str(owners.get(id(where.document), "")), where)] = None
     return Finding(
         info,
         max(min(info.severity, m.problem.severity or info.severity) for m in members),

@@ -9,7 +9,7 @@ from ..source.change import Change
 from ..source.document import Location
 
 Evidence = Reason | Effective[Any] | Location
-"""What may stand in `Problem.related`: a Location is shown without a sentence of its own."""
+"""What may stand in `Problem.related`: a Location is shown with the name of its object."""
 
 
 class Problem:
