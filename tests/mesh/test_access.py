@@ -87,7 +87,7 @@ policies = st.builds(
     st.lists(rules, min_size=1, max_size=3),
 )
 customs = rules.map(lambda rule: {"action": "CUSTOM", "provider": {"name": "elsewhere"}, "rules": [rule]})
-modes = st.lists(st.sampled_from(["STRICT", "DISABLE", "PERMISSIVE"]), max_size=2)
+modes = st.sampled_from([[], ["STRICT"], ["DISABLE"], ["STRICT", "DISABLE"], ["PERMISSIVE", "DISABLE"]])
 """The modes of PeerAuthentications that nothing sets apart."""
 
 callers = st.builds(

@@ -7,13 +7,14 @@ import time
 import pytest
 
 from meshlint.mesh.istio.authorization.branches import MOST_STATES, Branches
-from meshlint.mesh.istio.authorization.calls import Caller, Request
+from meshlint.mesh.istio.authorization.calls import Caller, Identity, Request
+from meshlint.mesh.istio.authorization.decide import verdict
 from meshlint.mesh.istio.authorization.matching import header, host, path, text
 from meshlint.mesh.istio.authorization.samples import ANYTHING, PATHS, Named, texts
 from meshlint.mesh.istio.authorization.survey import Extent, Survey
 
 from ..conftest import line_of, mesh_of, port_of
-from .test_decide import LLM, QUIET, STRICT, rules
+from .test_decide import GET, JOB, LLM, QUIET, STRICT, WEB, policy, rules
 
 Words = tuple[str, str, str]
 
@@ -100,6 +101,32 @@ SURVEYS = {
 @pytest.mark.parametrize(("text", "port", "expected"), SURVEYS.values(), ids=SURVEYS)
 def test_classes_of_calls(text: str, port: int, expected: set[Words]) -> None:
     assert told(survey(text, port)) == expected
+
+
+TIED = "".join(
+    policy(f"  mtls: {{mode: {mode}}}", f"shop/{mode.lower()}", "PeerAuthentication") for mode in ("STRICT", "DISABLE")
+)
+"""Two PeerAuthentications that nothing sets apart: callers may be known, or not."""
+
+
+@pytest.mark.parametrize(
+    ("identity", "address", "deny", "allow"),
+    [
+        (WEB, "10.0.0.1", "deny", "allow"),
+        (WEB, "8.8.8.8", "unknown", "unknown"),
+        (JOB, "10.0.0.1", "deny", "allow"),
+        (JOB, "8.8.8.8", "allow", "deny"),
+        (None, "10.0.0.1", "deny", "unknown"),
+        (None, "8.8.8.8", "unknown", "deny"),
+    ],
+)
+def test_by_a_tie_callers_of_one_class_are_alike_with_their_identity_and_without(
+    identity: Identity | None, address: str, deny: str, allow: str
+) -> None:
+    """With its identity the address of a caller does not matter, without it that alone does."""
+    rule = "from: [{source: {serviceAccounts: [web]}}, {source: {ipBlocks: [10.0.0.0/8]}}]"
+    found = [survey(TIED + rules(rule, action=action)) for action in ("DENY", "ALLOW")]
+    assert [verdict(each.of(Caller(identity, None, address), GET)).value for each in found] == [deny, allow]
 
 
 def test_an_answer_has_its_reason_and_an_example() -> None:

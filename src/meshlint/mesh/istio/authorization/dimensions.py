@@ -211,7 +211,10 @@ def _of_requests(
 def _by_attribute(rules: Sequence[Rule]) -> dict[Attribute, list[Condition]]:
     """The conditions of rules about requests, by what they are about; the raw path is the path."""
     found: dict[Attribute, list[Condition]] = {}
-    for condition in (condition for rule in rules for condition in rule.conditions if condition.kind in OF_REQUESTS):
+    about = {
+        id(condition): condition for rule in rules for condition in rule.conditions if condition.kind in OF_REQUESTS
+    }
+    for condition in about.values():
         found.setdefault(_attribute(condition), []).append(condition)
     return found
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import NamedTuple
 
 from .calls import Call
@@ -30,33 +30,27 @@ class State(NamedTuple):
 
 
 class Precedence(NamedTuple):
-    """Which clauses leave others without a say once they are true: one of `denying` those of `denied`, one of `allowing` those of
-    `allowed`. Of several the first one stands for all.
-    """
+    """Once one of `deciding` is true, the clauses `idle` have no say. Of several the first one stands for all."""
 
-    denying: Sequence[int] = ()
-    denied: Sequence[int] = ()
-    allowing: Sequence[int] = ()
-    allowed: Sequence[int] = ()
+    deciding: Sequence[int]
+    idle: Sequence[int]
 
-    def applied(self, clauses: list[Progress]) -> tuple[Progress, ...]:
-        """The clauses without those that have nothing to say any more."""
-        for deciding, idle in ((self.denying, self.denied), (self.allowing, self.allowed)):
-            first = next((index for index in deciding if clauses[index] is True), None)
-            if first is not None:
-                for index in idle:
-                    clauses[index] = index == first
-        return tuple(clauses)
+    def apply(self, clauses: list[Progress]) -> None:
+        """Leaves out clauses that have nothing to say any more."""
+        first = next((index for index in self.deciding if clauses[index] is True), None)
+        if first is not None:
+            for index in self.idle:
+                clauses[index] = index == first
 
 
 class Course:
     """Decides clauses along a sequence of dimensions, each of which answers some conditions; what none does, `call` answers."""
 
     def __init__(
-        self, clauses: Sequence[Clause], dimensions: Sequence[Conditions], call: Call, precedence: Precedence
+        self, clauses: Sequence[Clause], dimensions: Sequence[Conditions], call: Call, precedence: Iterable[Precedence]
     ) -> None:
         at = {id(c): (place, i) for place, conditions in enumerate(dimensions) for i, c in enumerate(conditions)}
-        self._precedence = precedence
+        self._precedence = tuple(precedence)
         self._asked: list[dict[int, list[list[int]]]] = [{} for _ in dimensions]
         self._last: list[list[int]] = []
         begun: list[Progress] = []
@@ -67,7 +61,7 @@ class Course:
             self._last.append([max((place for place, _ in each), default=-1) for each in needed])
             known = tuple(all_of(c.of(call) for c in conditions if id(c) not in at) for conditions in clause)
             begun.append(self._decided(index, known, -1))
-        self.start = State(frozenset(), precedence.applied(begun))
+        self.start = self._state(frozenset(), begun)
 
     def after(self, state: State, place: int, marks: frozenset[Hashable], answers: Sequence[Truth]) -> State:
         """The state once the conditions of a dimension are answered."""
@@ -78,7 +72,12 @@ class Course:
                 pairs = zip(before.answers, asked, strict=True)
                 now = tuple(all_of((known, *(answers[i] for i in each))) for known, each in pairs)
                 found[index] = self._decided(index, now, place)
-        return State(state.marks | marks, self._precedence.applied(found))
+        return self._state(state.marks | marks, found)
+
+    def _state(self, marks: frozenset[Hashable], clauses: list[Progress]) -> State:
+        for precedence in self._precedence:
+            precedence.apply(clauses)
+        return State(marks, tuple(clauses))
 
     def _decided(self, index: int, answers: tuple[Truth, ...], place: int) -> Progress:
         """The answer of a clause that nothing after a dimension can change; else its alternatives."""

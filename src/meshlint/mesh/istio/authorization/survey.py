@@ -16,14 +16,14 @@ from ...effective import Basis, Effective, Reason
 from ...subjects import MtlsMode
 from ..xds.protocols import Listening
 from .branches import Branches
-from .calls import Call, Caller, Request, forwarded
+from .calls import Call, Caller, Kind, Request, forwarded
 from .decide import Decision, Outcome, Verdict, decide
 from .dimensions import OF_REQUESTS, Callers, Choice, Dimension, Mark, answered, changed, requests
 from .filters import Guard, Layer, reads_http, rules_of, seen
 from .matching import Pattern
 from .policies import Action, Policy
 from .progress import Clause, Course, Precedence, State
-from .rules import Rule
+from .rules import Conditions, Rule
 from .samples import PATHS
 from .truth import Truth, all_of
 
@@ -100,30 +100,28 @@ class _Asked:
         self.within = within
         self.any_header = any_header
         proven = {mode.value is not MtlsMode.DISABLE for mode in guard.mtls.outcomes}
-        self.proven = True in proven
-        self.tied = len(proven) == 2
-        """Callers may be known, or not, by a tie: then every rule has a say about each."""
+        self._proven = True in proven
         found = list(rules_of(guard, reads_http(guard, request)))
-        self._policies = [policy for policy, _ in found]
+        policies = [policy for policy, _ in found]
+        before_tokens = {id(c) for p, rule in found if p.action is Action.CUSTOM for c in rule.conditions}
         self.rules = [rule for _, rule in found]
-        self.before_tokens = {id(c) for p, rule in found if p.action is Action.CUSTOM for c in rule.conditions}
-        """The conditions that are asked before tokens are checked."""
+        self.callers = Callers(guard, request, self.rules, self._proven, before_tokens)
+        self._modes = [dict(enumerate(policies))]
+        """The policies of rules by their index, where callers are known; by a tie also where they are not."""
+        if len(proven) == 2:
+            self.rules = [*self.rules, *map(_of_nobody, self.rules)]
+            self._modes.append(dict(enumerate(policies, len(policies))))
 
     def call(self, caller: Caller, request: Request) -> Call:
-        return seen(self.guard, caller, request, self.proven)
+        return seen(self.guard, caller, request, self._proven)
 
-    def precedence(self, chosen: Sequence[int], decisive: Callable[[int], bool]) -> Precedence:
+    def precedence(self, chosen: Sequence[int], decisive: Callable[[int], bool]) -> Iterator[Precedence]:
         """Which of some rules settle a call once they match, where `decisive` says that nothing else is asked of one."""
-        if self.tied:
-            return Precedence()
-        policies = [(place, self._policies[index]) for place, index in enumerate(chosen)]
-        sure = [(place, policy) for place, policy in policies if not policy.doubt and decisive(chosen[place])]
-        return Precedence(
-            _places(sure, Action.DENY),
-            _places(policies, Action.DENY, Action.ALLOW, None),
-            _places(sure, Action.ALLOW),
-            _places(policies, Action.ALLOW),
-        )
+        for mode in self._modes:
+            policies = [(place, mode[index]) for place, index in enumerate(chosen) if index in mode]
+            sure = [(place, policy) for place, policy in policies if not policy.doubt and decisive(chosen[place])]
+            yield Precedence(_places(sure, Action.DENY), _places(policies, Action.DENY, Action.ALLOW, None))
+            yield Precedence(_places(sure, Action.ALLOW), _places(policies, Action.ALLOW))
 
 
 class _Walk:
@@ -175,7 +173,7 @@ class _Form:
 
     def __init__(self, asked: _Asked, callers: Mapping[str, Caller] | None) -> None:
         self._tcp = asked.request.tcp
-        self._who = Callers(asked.guard, asked.request, asked.rules, asked.proven, asked.before_tokens)
+        self._who = asked.callers
         dimensions = self._who.all() if callers is None else self._who.named(callers)
         nobody = asked.call(Caller(None), asked.request)
         every = range(len(asked.rules))
@@ -216,7 +214,7 @@ class _Group:
         self.caller = caller
         self._asked = asked
         takes = state.clauses if state else ()
-        live = [index for index, taken in enumerate(takes) if asked.tied or taken is not False]
+        live = [index for index, taken in enumerate(takes) if taken is not False]
         rules = [asked.rules[index] for index in live]
         dimensions = requests(rules, asked.request, asked.within, asked.any_header, self._call)
         precedence = asked.precedence(live, lambda index: takes[index] is True)
@@ -257,6 +255,15 @@ def _merged(requests: Sequence[Answer], bytes_: Sequence[Answer]) -> Iterator[An
     alike = {key(answer) for answer in requests} & {key(a) for a in bytes_ if a.requests == (Extent(()),)}
     yield from (answer._replace(tcp=None) if key(answer) in alike else answer for answer in requests)
     yield from (answer for answer in bytes_ if key(answer) not in alike)
+
+
+def _of_nobody(rule: Rule) -> Rule:
+    """A rule where no caller has an identity: its conditions on that are none that callers answer, but all have one answer."""
+
+    def own(part: Conditions) -> Conditions:
+        return tuple(condition._replace() if condition.kind is Kind.IDENTITY else condition for condition in part)
+
+    return rule._replace(sources=tuple(map(own, rule.sources)), when=own(rule.when))
 
 
 def _of_caller(rule: Rule) -> Clause:
