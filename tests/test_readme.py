@@ -30,7 +30,7 @@ def test_every_output_is_what_its_command_prints() -> None:
     shown = BLOCK.findall(README)
     assert shown[0] == "meshlint show routes examples/ai-inference"
     demo = (ROOT / "scripts" / "demo").read_text(encoding="utf-8").splitlines()[-1]
-    assert demo == f".venv/bin/{shown[1]}"
+    assert demo.removeprefix(".venv/bin/") in shown
 
 
 def test_an_output_that_rots_is_noticed() -> None:

@@ -304,7 +304,7 @@ def test_who_may_call_a_port(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("ports", "--to", "shop/llm"), "--to and --from are for access, not ports"),
+        (("ports", "--to", "shop/llm"), "--to is for access and exposure, --from for access, not ports"),
         (("access", "--to", "shop/lm"), "no workload shop/lm is in the input; did you mean shop/llm?"),
         (("access", "--to", "shop/llm:80"), "shop/llm has no port 80: it has 8000 (http), 9000 (raw); 80 of its Service leads to 8000"),
         (("access", "--from", "web"), "web is no service account: NAMESPACE/ACCOUNT is"),
