@@ -40,14 +40,15 @@ def dimension(name: str) -> Dimension | None:
 
 def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimension, Reason]:
     """What shows that one workload serves several models, or several tenants, from the routes that lead to it: models by
-    name, or one of them and whatever else is asked for without a name.
+    name, or one of them and whatever else is asked for without a name. What shares are sent elsewhere of is one model.
     """
     matched: dict[Dimension, dict[str, Location]] = {one: {} for one in Dimension}
     any_model = False
     for route in routes:
         for match in [match for match, _ in route.matches] or [{}]:
             asked = {f"{name} {how}": found for name, how in _headers(match) if (found := dimension(name))}
-            any_model |= Dimension.MODEL not in asked.values() and route.generation.value is not Answer.NO
+            unnamed = Dimension.MODEL not in asked.values() and route.generation.value is not Answer.NO
+            any_model |= unnamed and len(route.destinations) == 1
             for text, found in asked.items():
                 matched[found].setdefault(text, route.location)
     shown: dict[Dimension, Reason] = {}
