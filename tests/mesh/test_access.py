@@ -215,6 +215,36 @@ def test_the_class_of_a_call_has_its_verdict(
             assert verdict(survey.of(*call)) is verdict(decide(guard, *call)), (found, modes, call)
 
 
+about_callers = st.builds(
+    lambda action, listed, asked: {
+        "action": action,
+        **({"provider": {"name": "elsewhere"}} if action == "CUSTOM" else {}),
+        "rules": [{"from": [{"source": source} for source in sources], **asked} for sources in listed],
+    },
+    st.sampled_from(["ALLOW", "DENY", "CUSTOM"]),
+    st.lists(st.lists(sources, min_size=2, max_size=3), min_size=1, max_size=2),
+    st.sampled_from([{}, {}, {"to": [{"operation": {"methods": ["GET"]}}]}]),
+)
+CALLS_OF_ALL = [
+    (Caller(identity, claims, address), Request(method, "/", "llm"))
+    for identity in (None, *(Identity(*name) for name in [("shop", "web"), ("ops", "job"), ("shopping", "b")]))
+    for claims in (None, *({"iss": issuer, "sub": subject} for issuer, subject in [(ISSUER, "u"), ("nobody", "v")]))
+    for address in ("10.0.0.1", "10.1.2.3", "192.168.0.1", "192.168.0.2")
+    for method in ("GET", "PUT")
+]
+
+
+@MODEST
+@given(st.lists(about_callers, min_size=1, max_size=2), st.sampled_from(["STRICT", "PERMISSIVE"]))
+def test_by_a_tie_of_modes_the_class_of_a_call_has_its_verdict(found: list[Document], mode: str) -> None:
+    """Rules with several kinds of sources: which of them takes a caller depends on whether its identity is known."""
+    of = mesh(found, [mode, "DISABLE"])
+    guard = next(of.guard(port) for port in of.ports if port.number == 8080)
+    survey = Survey(guard)
+    differing = [call for call in CALLS_OF_ALL if verdict(survey.of(*call)) is not verdict(decide(guard, *call))]
+    assert differing == []
+
+
 @MODEST
 @given(st.lists(policies, max_size=4))
 def test_what_is_shown_is_what_its_example_gets(found: list[Document]) -> None:
