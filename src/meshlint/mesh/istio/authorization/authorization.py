@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from ....resource.inventory import Inventory
 from ....resource.resource import Resource, required
@@ -18,8 +19,10 @@ from .calls import Identity, Kind, Normalization
 from .filters import Guard
 from .policies import Action, Applied, Policies, Policy
 from .rules import Rule
-from .survey import Survey
 from .trust_domains import trust_domains
+
+if TYPE_CHECKING:
+    from .survey import Survey
 
 _PROXIED = (DataPlane.SIDECAR, DataPlane.GATEWAY)
 
@@ -95,6 +98,8 @@ class Authorization:
 
     def survey(self, guard: Guard) -> Survey:
         """What becomes of every kind of call to a port. Ports that the same decides about share it."""
+        from .survey import Survey
+
         key = alike(guard)
         if key not in self._surveys:
             self._surveys[key] = Survey(guard)
