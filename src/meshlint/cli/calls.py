@@ -110,7 +110,7 @@ def facts(ports: Sequence[Port], answer: Answer, stated: str | None = None) -> d
         "callers": [{"caller": [stated]}] if stated else [dict(extent.parts) for extent in answer.callers],
         "requests": [dict(extent.parts) for extent in answer.requests],
         "layer": decision.layer.value,
-        "policies": [f"{policy.namespace}/{policy.name}" for policy in decision.policies],
+        "policies": decision.names,
     }
 
 
@@ -134,7 +134,7 @@ def hop_facts(hop: Hop) -> dict[str, Any]:
         "requests": [dict(extent.parts) for extent in hop.answer.requests],
         "verdict": hop.verdict.value,
         "layer": decision.layer.value,
-        "policies": [f"{policy.namespace}/{policy.name}" for policy in decision.policies],
+        "policies": decision.names,
         "because": [common.plain(reason) for reason in hop.outcome.because],
     }
 

@@ -49,8 +49,7 @@ def _call(asked: dict[str, Any]) -> tuple[Caller, Request]:
 def _decision(outcome: Outcome) -> dict[str, Any]:
     decision = outcome.value
     layer = Layer.RBAC if decision.layer is Layer.CUSTOM else decision.layer
-    policies = [f"{policy.namespace}/{policy.name}" for policy in decision.policies]
     known: Any = decision.verdict.value
     if decision.verdict is Verdict.UNKNOWN:
         known = {"unknown": outcome.because[0].text}
-    return {"decision": known, "layer": layer.value, "policies": policies}
+    return {"decision": known, "layer": layer.value, "policies": decision.names}

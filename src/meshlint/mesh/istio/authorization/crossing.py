@@ -98,14 +98,14 @@ def _left(rule: Rule, identity: Identity, guards: Sequence[Guard]) -> str:
     """What a DENY rule leaves to a caller that gets through."""
     whole = rule._replace(operations=())
     asked = Caller(identity), Request()
-    narrowed = (guard._replace(applied=guard.applied._replace(policies=_of(guard, rule, whole))) for guard in guards)
+    narrowed = (guard.under(_of(guard, rule, whole)) for guard in guards)
     spared = any(verdict(decide(guard, *asked)) is not Verdict.DENY for guard in narrowed)
     return "refuses only others" if spared else "refuses it only some of what it may ask for"
 
 
-def _of(guard: Guard, rule: Rule, whole: Rule) -> tuple[Policy, ...]:
+def _of(guard: Guard, rule: Rule, whole: Rule) -> Iterator[Policy]:
     """The policy of a rule, with another in its place."""
-    return tuple(policy._replace(rules=(whole,)) for policy in guard.applied.policies if rule in policy.rules)
+    return (policy._replace(rules=(whole,)) for policy in guard.applied.policies if rule in policy.rules)
 
 
 def _passes(guards: Sequence[Guard], identity: Identity, rule: Rule | None) -> bool:
@@ -115,8 +115,7 @@ def _passes(guards: Sequence[Guard], identity: Identity, rule: Rule | None) -> b
 
 
 def _with(guard: Guard, rule: Rule | None) -> Guard:
-    policies = tuple(relaxed(_only(policy, rule), _FREE) for policy in guard.applied.policies)
-    return guard._replace(applied=guard.applied._replace(policies=policies))
+    return guard.under(relaxed(_only(policy, rule), _FREE) for policy in guard.applied.policies)
 
 
 def _only(policy: Policy, rule: Rule | None) -> Policy:

@@ -39,6 +39,11 @@ class Decision(NamedTuple):
         """The policies of the rules, each once."""
         return tuple({id(rule.policy): rule.policy for rule in self.rules}.values())
 
+    @property
+    def names(self) -> list[str]:
+        """The policies as `namespace/name`."""
+        return [f"{policy.namespace}/{policy.name}" for policy in self.policies]
+
 
 Outcome = Effective[Decision]
 """A decision with its reasons: the last one that has a place decides. What differs by a tie is in the candidates."""

@@ -82,11 +82,7 @@ class Edge:
     def hosts(self, virtual_service: Resource, gateway: Resource) -> Sequence[str]:
         """The hosts of a VirtualService that a Gateway serves; where the VirtualService has wider ones, those of the Gateway."""
         own = [host for host in virtual_service.items("spec", "hosts") if isinstance(host, str)]
-        served = [
-            name
-            for i, _ in enumerate(gateway.items("spec", "servers"))
-            for name in server_hosts(gateway, i, virtual_service)
-        ]
+        served = _served_hosts(gateway, virtual_service)
         narrow = (
             (host if subset_of(host, name) else name) for host in own for name in served if host_matches(name, host)
         )
@@ -241,14 +237,16 @@ def server_hosts(gateway: Resource, position: int, virtual_service: Resource) ->
                 yield host
 
 
+def _served_hosts(gateway: Resource, virtual_service: Resource) -> list[str]:
+    """The hosts for which some server of a Gateway takes routes of a VirtualService."""
+    positions = range(len(gateway.items("spec", "servers")))
+    return [name for position in positions for name in server_hosts(gateway, position, virtual_service)]
+
+
 def _is_for(route: Route, gateway: Resource, request: Request) -> bool:
     """Whether a route may get a request at a Gateway."""
     host = request.host or ""
-    served = any(
-        host_matches(n, host)
-        for i, _ in enumerate(gateway.items("spec", "servers"))
-        for n in server_hosts(gateway, i, route.root)
-    )
+    served = any(host_matches(name, host) for name in _served_hosts(gateway, route.root))
     return served and any(host_matches(name, host) for name in route.hosts) and may_get(route, request.path or "/")
 
 

@@ -7,7 +7,7 @@ buildCompleteNetworkFilters`, `security/authz/builder/builder.go build`, `buildH
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple
 
@@ -49,6 +49,10 @@ class Guard(NamedTuple):
     authorizers: Authorizers
     normalization: Normalization
     domain: str
+
+    def under(self, policies: Iterable[Policy]) -> Guard:
+        """The guard as if these were the policies in force."""
+        return self._replace(applied=self.applied._replace(policies=tuple(policies)))
 
 
 class Stage(NamedTuple):

@@ -6,8 +6,9 @@ Callers that no policy of a gate names are all alike to it, so that it is asked 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Hashable, Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import TypeVar
 
 from ...subjects import Port
 from .authorization import alike
@@ -16,6 +17,8 @@ from .filters import Guard
 from .known import Known, known
 from .passage import passage
 from .survey import Answer
+
+T = TypeVar("T", bound=Hashable)
 
 
 class Gate:
@@ -70,21 +73,22 @@ class Gates:
         return gate
 
     @cached_property
-    def _by_account(self) -> dict[tuple[str, str], list[int]]:
-        found = defaultdict(list)
-        for policy, named in self._known.items():
-            for account in named.accounts:
-                found[account].append(policy)
-        return found
+    def _by_account(self) -> Mapping[tuple[str, str], Sequence[int]]:
+        return _inverted({policy: named.accounts for policy, named in self._known.items()})
 
     @cached_property
-    def _by_namespace(self) -> dict[str, list[int]]:
-        found = defaultdict(list)
-        for policy, named in self._known.items():
-            for namespace in named.namespaces:
-                found[namespace].append(policy)
-        return found
+    def _by_namespace(self) -> Mapping[str, Sequence[int]]:
+        return _inverted({policy: named.namespaces for policy, named in self._known.items()})
 
     @cached_property
     def _wide(self) -> list[int]:
         return [policy for policy, named in self._known.items() if named.wide]
+
+
+def _inverted(named: Mapping[int, Iterable[T]]) -> Mapping[T, Sequence[int]]:
+    """The policies by what they name."""
+    found: dict[T, list[int]] = defaultdict(list)
+    for policy, names in named.items():
+        for name in names:
+            found[name].append(policy)
+    return found

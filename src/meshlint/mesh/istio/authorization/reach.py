@@ -51,8 +51,7 @@ def matter(guard: Guard, asked: Asked) -> Asked:
 
 def without_denials(guard: Guard) -> Guard:
     """The guard as if there were no DENY policies."""
-    kept = tuple(policy for policy in guard.applied.policies if policy.action is not Action.DENY)
-    return guard._replace(applied=guard.applied._replace(policies=kept))
+    return guard.under(policy for policy in guard.applied.policies if policy.action is not Action.DENY)
 
 
 def _outcomes(guard: Guard, asked: Asked) -> Iterator[Outcome]:
@@ -72,8 +71,7 @@ def _outcomes(guard: Guard, asked: Asked) -> Iterator[Outcome]:
 
 def _generous(guard: Guard) -> Guard:
     free = {Kind.HEADER, *((Kind.TOKEN, Kind.CLAIM) if guard.applied.tokens else ())}
-    policies = tuple(relaxed(policy, free) for policy in guard.applied.policies)
-    return guard._replace(applied=guard.applied._replace(policies=policies))
+    return guard.under(relaxed(policy, free) for policy in guard.applied.policies)
 
 
 def relaxed(policy: Policy, free: Collection[Kind]) -> Policy:

@@ -23,24 +23,23 @@ def missing(text: str, location: Location | None = None) -> Missing:
 
 def all_of(answers: Iterable[Truth]) -> Truth:
     """Yes where every answer is; no where one is no, whatever the others are."""
-    lacking: dict[Reason, None] = {}
-    for answer in answers:
-        if answer is False:
-            return False
-        if isinstance(answer, Missing):
-            lacking.update(dict.fromkeys(answer.because))
-    return Missing(tuple(lacking)) if lacking else True
+    return _settled(answers, False)
 
 
 def any_of(answers: Iterable[Truth]) -> Truth:
     """No where every answer is; yes where one is yes, whatever the others are."""
+    return _settled(answers, True)
+
+
+def _settled(answers: Iterable[Truth], by: bool) -> Truth:
+    """What one answer settles, whatever the others are; without it the opposite, as far as all are known."""
     lacking: dict[Reason, None] = {}
     for answer in answers:
-        if answer is True:
-            return True
+        if answer is by:
+            return by
         if isinstance(answer, Missing):
             lacking.update(dict.fromkeys(answer.because))
-    return Missing(tuple(lacking)) if lacking else False
+    return Missing(tuple(lacking)) if lacking else not by
 
 
 def negated(answer: Truth) -> Truth:
