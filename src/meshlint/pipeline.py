@@ -1,6 +1,6 @@
 """The whole flow: paths, documents, resources, variants, meshes, findings, report."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .config import Config
@@ -18,7 +18,7 @@ from .rule import catalog
 from .rule.judge import configured, judge
 from .rule.rule import Rule
 from .source import files, yaml
-from .source.document import Document, Failure, SourceFile
+from .source.document import Failure, SourceFile
 from .source.suppression import Comment, comments
 
 Progress = Callable[[Sequence[SourceFile]], Iterable[SourceFile]]
@@ -35,18 +35,32 @@ class Thresholds(NamedTuple):
         return finding.audience <= self.audience and finding.confidence >= self.confidence
 
 
+class Part(NamedTuple):
+    """What one file of an input holds."""
+
+    file: SourceFile
+    loaded: yaml.Loaded
+    comments: tuple[Comment, ...]
+
+
 class Input(NamedTuple):
-    """What is linted: one mesh per variant, and what there was to read."""
+    """What is linted: one mesh per variant, and what there was to read. `unreadable` files are no parts."""
 
     meshes: tuple[Mesh, ...]
     variants: tuple[str, ...]
     resources: tuple[Resource, ...]
-    files: tuple[SourceFile, ...]
-    documents: int
+    parts: tuple[Part, ...]
     ignored: int
-    comments: tuple[Comment, ...]
-    helm: tuple[str, ...]
+    unreadable: tuple[Failure, ...]
     failures: tuple[Failure, ...]
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        return tuple(part.file for part in self.parts)
+
+    @property
+    def comments(self) -> Iterator[Comment]:
+        return (comment for part in self.parts for comment in part.comments)
 
     @property
     def is_empty(self) -> bool:
@@ -64,17 +78,27 @@ def read(
 ) -> Input:
     """Everything below the paths as meshes. Raises files.NoSuchPath and yaml.LibyamlMissing."""
     reading = files.read(paths, stdin)
-    documents: list[Document] = []
-    found: list[Comment] = []
-    helm: list[str] = []
-    failures = list(reading.failures)
-    for file in progress(reading.files):
-        loaded = yaml.load(file)
-        documents += loaded.documents
-        failures += loaded.failures
-        found += comments(file, loaded.documents)
-        helm += [file.name] if loaded.helm else []
-    objects = resources(documents, Namespaces(namespace, reading.files).of)
+    return _input([_part(file) for file in progress(reading.files)], reading.failures, config, namespace)
+
+
+def edited(given: Input, texts: Mapping[str, str], config: Config, *, namespace: str | None = None) -> Input:
+    """An input with other texts of some files, by name; the others are not read again."""
+    parts = [
+        _part(part.file._replace(text=texts[part.file.name])) if part.file.name in texts else part
+        for part in given.parts
+    ]
+    return _input(parts, given.unreadable, config, namespace)
+
+
+def _part(file: SourceFile) -> Part:
+    loaded = yaml.load(file)
+    return Part(file, loaded, tuple(comments(file, loaded.documents)))
+
+
+def _input(parts: Sequence[Part], unreadable: Sequence[Failure], config: Config, namespace: str | None) -> Input:
+    failures = [*unreadable, *(failure for part in parts for failure in part.loaded.failures)]
+    documents = [document for part in parts for document in part.loaded.documents]
+    objects = resources(documents, Namespaces(namespace, [part.file for part in parts]).of)
     variants = split(objects.resources)
     whole = supplied(objects.resources)
     meshes = tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants)
@@ -83,11 +107,9 @@ def read(
         meshes,
         tuple(variant.label for variant in variants),
         objects.resources,
-        reading.files,
-        len(documents),
+        tuple(parts),
         objects.ignored,
-        tuple(found),
-        tuple(helm),
+        tuple(unreadable),
         tuple(failures),
     )
 
@@ -126,14 +148,14 @@ def _not_judged(given: Input) -> Iterable[str]:
 
 def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
     return Summary(
-        files=len(given.files),
-        documents=given.documents,
+        files=len(given.parts),
+        documents=sum(len(part.loaded.documents) for part in given.parts),
         ignored=given.ignored,
         resources=len(given.resources),
         routes=max((len(mesh.routes) for mesh in given.meshes), default=0),
         ports=max((len(mesh.ports) for mesh in given.meshes), default=0),
         variants=given.variants,
-        helm=given.helm,
+        helm=tuple(part.file.name for part in given.parts if part.loaded.helm),
         assumed=tuple(dict.fromkeys((*_not_judged(given), *(line for m in given.meshes for line in m.assumptions)))),
         hidden_hint=hidden_hint(hidden),
     )

@@ -91,8 +91,12 @@ def _words(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _nothing(given: pipeline.Input) -> str:
-    hint = "; Helm templates are rendered first: helm template … | meshlint check -" if given.helm else ""
-    return f"no mesh resource in {len(given.files)} files: nothing was checked (--allow-empty accepts that){hint}"
+    hint = (
+        "; Helm templates are rendered first: helm template … | meshlint check -"
+        if any(part.loaded.helm for part in given.parts)
+        else ""
+    )
+    return f"no mesh resource in {len(given.parts)} files: nothing was checked (--allow-empty accepts that){hint}"
 
 
 def _write(report: Report, ids: list[str], format_: str, output: str | None, color: str, suppressed: bool) -> None:
