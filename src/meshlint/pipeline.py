@@ -10,7 +10,7 @@ from .report.report import Report, Summary, hidden_hint
 from .report.suppress import sift
 from .resource.inventory import Inventory, supplied
 from .resource.kinds import is_mesh_resource
-from .resource.namespaces import Namespaces
+from .resource.kustomizations import Kustomizations
 from .resource.objects import resources
 from .resource.resource import Resource
 from .resource.variants import split
@@ -44,12 +44,16 @@ class Part(NamedTuple):
 
 
 class Input(NamedTuple):
-    """What is linted: one mesh per variant, and what there was to read. `unreadable` files are no parts."""
+    """What is linted: one mesh per variant, and what there was to read.
+
+    `unreadable` files are no parts; `patches` are parts that kustomizations apply to objects, and which are none themselves.
+    """
 
     meshes: tuple[Mesh, ...]
     variants: tuple[str, ...]
     resources: tuple[Resource, ...]
     parts: tuple[Part, ...]
+    patches: frozenset[str]
     ignored: int
     unreadable: tuple[Failure, ...]
     failures: tuple[Failure, ...]
@@ -60,7 +64,7 @@ class Input(NamedTuple):
 
     @property
     def comments(self) -> Iterator[Comment]:
-        return (comment for part in self.parts for comment in part.comments)
+        return (comment for part in self.parts if part.file.name not in self.patches for comment in part.comments)
 
     @property
     def is_empty(self) -> bool:
@@ -97,8 +101,10 @@ def _part(file: SourceFile) -> Part:
 
 def _input(parts: Sequence[Part], unreadable: Sequence[Failure], config: Config, namespace: str | None) -> Input:
     failures = [*unreadable, *(failure for part in parts for failure in part.loaded.failures)]
-    documents = [document for part in parts for document in part.loaded.documents]
-    objects = resources(documents, Namespaces(namespace, [part.file for part in parts]).of)
+    kustomizations = Kustomizations(namespace, [part.file for part in parts])
+    patches = frozenset(part.file.name for part in parts if kustomizations.is_patch(part.file))
+    documents = [document for part in parts if part.file.name not in patches for document in part.loaded.documents]
+    objects = resources(documents, kustomizations.namespace)
     variants = split(objects.resources)
     whole = supplied(objects.resources)
     meshes = tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants)
@@ -108,6 +114,7 @@ def _input(parts: Sequence[Part], unreadable: Sequence[Failure], config: Config,
         tuple(variant.label for variant in variants),
         objects.resources,
         tuple(parts),
+        patches,
         objects.ignored,
         tuple(unreadable),
         tuple(failures),
@@ -156,6 +163,7 @@ def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
         ports=max((len(mesh.ports) for mesh in given.meshes), default=0),
         variants=given.variants,
         helm=tuple(part.file.name for part in given.parts if part.loaded.helm),
+        patches=tuple(sorted(given.patches)),
         assumed=tuple(dict.fromkeys((*_not_judged(given), *(line for m in given.meshes for line in m.assumptions)))),
         hidden_hint=hidden_hint(hidden),
     )

@@ -122,6 +122,20 @@ class TestExitCodes:
         assert "Skipped 1 Helm template (chart.yaml)" in run.stderr
         assert "helm template … | meshlint check -" in run.stderr
 
+    def test_a_patch_of_a_kustomization_is_no_object_of_the_mesh(self, mesh: Path) -> None:
+        patch = (
+            "kind: PeerAuthentication\napiVersion: security.istio.io/v1\nmetadata: {name: default, namespace: other}\n"
+        )
+        (mesh / "patch.yaml").write_text(f"{patch}spec: {{mtls: {{mode: DISABLE}}}} # meshlint: ignore[x]\n")
+        (mesh / "kustomization.yaml").write_text("resources: [mesh.yaml]\npatches: [{path: patch.yaml}]\n")
+        run = meshlint("check", "--format", "concise", "--audience", "auditor", "--min-confidence", "low", cwd=mesh)
+        assert {line.partition(":")[0] for line in run.stdout.splitlines()} == {"mesh.yaml"}
+        assert "Skipped 1 patch (patch.yaml) of kustomizations" in run.stderr
+        (mesh / "kustomization.yaml").write_text("resources: [mesh.yaml, patch.yaml]\n")
+        run = meshlint("check", "--format", "concise", "--audience", "auditor", "--min-confidence", "low", cwd=mesh)
+        assert "patch.yaml" in {line.partition(":")[0] for line in run.stdout.splitlines()}
+        assert "Skipped" not in run.stderr
+
     def test_usage(self, mesh: Path) -> None:
         assert meshlint("check", "--fail-on", "critical", cwd=mesh).returncode == 2
 

@@ -165,7 +165,9 @@ def test_namespaces(namespace: str, told: str | None) -> None:
 
 def test_the_summary() -> None:
     found = finding(document("a: 1\n").at("a"))
-    summary = Summary(3, 5, 1, ("chart/a.yaml",), 4, ("prod", "staging"), 6, 7, ("Istio 1.32.",), "workloads")
+    summary = Summary(
+        3, 5, 1, ("chart/a.yaml",), ("prod/p.yaml",), 4, ("prod", "staging"), 6, 7, ("Istio 1.32.",), "workloads"
+    )
     assert read(Report((found,), (found, found), (), (found,), (), summary))["summary"] == {
         "files": 3,
         "documents": 5,
@@ -176,6 +178,7 @@ def test_the_summary() -> None:
         "ports": 7,
         "assumed": ["Istio 1.32."],
         "helmTemplates": ["chart/a.yaml"],
+        "kustomizePatches": ["prod/p.yaml"],
         "findings": 1,
         "hidden": 2,
         "suppressed": 0,

@@ -283,7 +283,11 @@ class TestControlCharacters:
             superseded=(found,),
             failures=(Failure("yaml", evil, 1, f"failure {evil}"),),
             summary=Summary(
-                helm=(evil,), variants=(evil, "b"), assumed=(f"assumption {evil}",), hidden_hint=f"hint {evil}"
+                helm=(evil,),
+                patches=(evil,),
+                variants=(evil, "b"),
+                assumed=(f"assumption {evil}",),
+                hidden_hint=f"hint {evil}",
             ),
         )
         written = full(report, show_suppressed=True) + summary(report) + "\n".join(concise(found))
@@ -392,6 +396,11 @@ Next: meshlint show ports .
             "Skipped 5 Helm templates (chart/templates/0.yaml, chart/templates/1.yaml, chart/templates/2.yaml, …);"
         ) in " ".join(lines)
         assert "render it: helm template … | meshlint check -" in lines
+
+    def test_patches_of_kustomizations(self) -> None:
+        lines = summary(Report(summary=Summary(patches=("prod/a.yaml", "prod/b.yaml")))).splitlines()
+        assert "Skipped 2 patches (prod/a.yaml, prod/b.yaml) of kustomizations;" in lines
+        assert "apply them: kustomize build … | meshlint check -" in lines
 
     def test_failures_come_first(self) -> None:
         failures = (

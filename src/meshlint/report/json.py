@@ -108,6 +108,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "ports": summary.ports,
         "assumed": list(summary.assumed),
         "helmTemplates": list(summary.helm),
+        "kustomizePatches": list(summary.patches),
         "findings": len(report.findings),
         "hidden": len(report.hidden),
         "suppressed": len(report.suppressed),

@@ -20,8 +20,8 @@ class Suppressed(NamedTuple):
 class Summary(NamedTuple):
     """What was looked at, so that silence is credible.
 
-    `ignored` counts documents that are no Kubernetes objects or of kinds unknown to meshlint; `helm` names templates that
-    were skipped; `variants` has a label for each, so one for an input without collisions; `assumed` are sentences;
+    `ignored` counts documents that are no Kubernetes objects or of kinds unknown to meshlint; `helm` names templates and
+    `patches` kustomizations' patches that were skipped; `variants` has a label for each, so one for an input without collisions; `assumed` are sentences;
     `hidden_hint` is the input that would decide most of the hidden findings.
     """
 
@@ -29,6 +29,7 @@ class Summary(NamedTuple):
     documents: int = 0
     ignored: int = 0
     helm: tuple[str, ...] = ()
+    patches: tuple[str, ...] = ()
     resources: int = 0
     variants: tuple[str, ...] = ()
     routes: int = 0

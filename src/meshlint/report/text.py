@@ -127,12 +127,19 @@ def _sentences(report: Report) -> Iterator[str]:
         more = len(summary.assumed) - len(assumed)
         yield f"Assumed: {'; '.join(assumed)}{f'; and {more} more (--format json lists them)' if more else ''}."
     if summary.helm:
-        names = ", ".join(summary.helm[:SHOWN]) + (", …" if len(summary.helm) > SHOWN else "")
-        yield f"Skipped {_count(len(summary.helm), 'Helm template')} ({names});\nrender it: helm template … | meshlint check -"
+        yield f"Skipped {_named(summary.helm, 'Helm template')};\nrender it: helm template … | meshlint check -"
+    if summary.patches:
+        patches = _named(summary.patches, "patch", "patches")
+        yield f"Skipped {patches} of kustomizations;\napply them: kustomize build … | meshlint check -"
     yield f"{_found(report)}{_left_out(report)}."
     if report.hidden:
         hint = f"; {summary.hidden_hint} would decide most of them" if summary.hidden_hint else ""
         yield f"{len(report.hidden)} more hidden, of lower confidence or for another audience{hint}."
+
+
+def _named(names: Sequence[str], noun: str, plural: str | None = None) -> str:
+    """How many there are, and the first of them."""
+    return f"{_count(len(names), noun, plural)} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
 
 
 def _found(report: Report) -> str:
@@ -161,8 +168,8 @@ def _next(report: Report, paths: str) -> str:
     return f"meshlint show ports {paths}"
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 or noun == 'info' else 's'}"
+def _count(number: int, noun: str, plural: str | None = None) -> str:
+    return f"{number} {noun if number == 1 or noun == 'info' else plural or f'{noun}s'}"
 
 
 def _full(finding: Finding, printer: Printer) -> None:

@@ -1,4 +1,4 @@
-"""The namespace of objects that name none (term `unset namespace`)."""
+"""What kustomizations say of the files they list: their namespace (term `unset namespace`), and which are patches."""
 
 import os.path
 from collections import defaultdict
@@ -13,20 +13,22 @@ from .resource import get
 
 _NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 _LISTS = ("resources", "bases", "components")
+_PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 
 
 class Kustomization(NamedTuple):
-    """What a kustomization of a directory says: a namespace, and the files and directories it is for."""
+    """What a kustomization of a directory says: a namespace, the files and directories it is for, and its files of patches."""
 
     directory: str
     namespace: str | None
     listed: tuple[str, ...]
+    patches: tuple[str, ...]
 
 
-class Namespaces:
-    """Looks up the command line's word, else that of the kustomization that lists a file.
+class Kustomizations:
+    """The kustomizations around some files, and the command line's word on namespaces, which goes before theirs.
 
-    Kustomizations are looked for at and above a file, up to the root of its git repository, and among `files`, the whole
+    They are looked for at and above a file, up to the root of its git repository, and among `files`, the whole
     input: an overlay is beside the base it lists.
     """
 
@@ -36,8 +38,17 @@ class Namespaces:
         self._read: set[str] = set()
         self._looked_above: set[str] = set()
         self._directories: dict[str, str] = {}
+        self._patches: set[str] = set()
 
-    def of(self, file: SourceFile) -> str | None:
+    def is_patch(self, file: SourceFile) -> bool:
+        """Whether a file is a patch of other objects, and not itself listed as one of them."""
+        if file.path is None:
+            return False
+        path = self._absolute(file.path)
+        self._look_above(path)
+        return path in self._patches and path not in self._by_entry
+
+    def namespace(self, file: SourceFile) -> str | None:
         """The namespace of a file's objects that name none; None where nothing says it."""
         if self._command_line or file.path is None:
             return self._command_line
@@ -69,7 +80,7 @@ class Namespaces:
             if file.path and os.path.basename(file.path) in _NAMES:
                 directory = os.path.dirname(self._absolute(file.path))
                 self._read.add(directory)
-                _enter(_kustomization(directory, file.text), found)
+                self._enter(_kustomization(directory, file.text), found)
         return found
 
     def _look_above(self, path: str) -> None:
@@ -82,14 +93,14 @@ class Namespaces:
             files = (os.path.join(directory, name) for name in _NAMES)
             file = next(filter(os.path.isfile, files), None)
             if file and directory not in self._read:
-                _enter(_kustomization(directory, _text(file)), known)
+                self._enter(_kustomization(directory, _text(file)), known)
             if os.path.exists(os.path.join(directory, ".git")):
                 break
 
-
-def _enter(kustomization: Kustomization, by_entry: dict[str, list[Kustomization]]) -> None:
-    for path in kustomization.listed:
-        by_entry[path].append(kustomization)
+    def _enter(self, kustomization: Kustomization, by_entry: dict[str, list[Kustomization]]) -> None:
+        self._patches.update(kustomization.patches)
+        for path in kustomization.listed:
+            by_entry[path].append(kustomization)
 
 
 def _text(path: str) -> str:
@@ -107,10 +118,19 @@ def _kustomization(directory: str, text: str) -> Kustomization:
     except yaml.YamlError:
         data = None
     namespace = get(data, "namespace")
-    entries = [entry for key in _LISTS for entry in _strings(get(data, key)) if "://" not in entry]
-    listed = tuple(os.path.realpath(os.path.join(directory, entry)) for entry in entries)
-    return Kustomization(directory, namespace if isinstance(namespace, str) and namespace else None, listed)
+    return Kustomization(
+        directory,
+        namespace if isinstance(namespace, str) and namespace else None,
+        _paths(directory, (entry for key in _LISTS for entry in _items(get(data, key)))),
+        _paths(directory, (get(entry, "path") or entry for key in _PATCHES for entry in _items(get(data, key)))),
+    )
 
 
-def _strings(value: Any) -> list[str]:
-    return [entry for entry in value if isinstance(entry, str)] if isinstance(value, list) else []
+def _paths(directory: str, entries: Iterable[Any]) -> tuple[str, ...]:
+    """The files and directories that entries name; a text of several lines is a patch itself."""
+    names = (entry for entry in entries if isinstance(entry, str) and "://" not in entry and "\n" not in entry)
+    return tuple(os.path.realpath(os.path.join(directory, name)) for name in names)
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
