@@ -1,4 +1,4 @@
-"""Checks what is generated in the documentation, or writes it: `docs/make [--write] [FILE...]`."""
+"""Builds the site, and checks or writes what is generated in the pages: `scripts/docs [--write] [PAGE...]`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from sessions import ROOT, rewritten, run
+from .sessions import ROOT, rewritten, run
+from .site import Broken, build
 
 
 def pages() -> list[Path]:
@@ -16,22 +17,27 @@ def pages() -> list[Path]:
 
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/docs", description="Builds the documentation into site/.")
-    arguments.add_argument(
-        "--write", action="store_true", help="write what is generated instead of failing where it is stale"
-    )
-    arguments.add_argument("files", nargs="*", type=Path, help="look at these pages only")
+    arguments.add_argument("--write", action="store_true", help="write what is stale instead of failing")
+    arguments.add_argument("pages", nargs="*", type=Path, help="look at these pages only, and build nothing")
     given = arguments.parse_args()
-    stale = [page for page in given.files or pages() if _is_stale(page, given.write)]
+    stale = [page for page in given.pages or pages() if is_stale(page, given.write)]
     for page in stale:
-        print(f"{page}: what its commands print has changed: scripts/docs --write {page}", file=sys.stderr)
+        name = page.resolve().relative_to(ROOT)
+        print(f"{name}: its commands print something else today; scripts/docs --write {name} mends it", file=sys.stderr)
+    if not given.pages:
+        try:
+            build(ROOT / "site")
+        except Broken as error:
+            print(error, file=sys.stderr)
+            return 1
     return 1 if stale else 0
 
 
-def _is_stale(page: Path, write: bool) -> bool:
-    """Whether a page shows something else than its commands print, and still does."""
+def is_stale(page: Path, write: bool) -> bool:
+    """Whether a page shows something else than its commands print; one that is written is not stale any more."""
     text = page.read_text(encoding="utf-8")
     new = rewritten(text, run(text))
-    if write:
+    if write and new != text:
         page.write_text(new, encoding="utf-8")
     return new != text and not write
 

@@ -17,7 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
-from blocks import Step, blocks, shown, steps
+from .blocks import Step, blocks, shown, steps
 
 ROOT = Path(__file__).parents[2]
 GIT = """\

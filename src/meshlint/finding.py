@@ -86,6 +86,7 @@ class RuleInfo(NamedTuple):
     message: str
     remediation: str
     kinds: tuple[str, ...] = ()
+    pitfalls: tuple[str, ...] = ()
     equivalents: tuple[str, ...] = ()
     supersedes: tuple[str, ...] = ()
     security: bool = False

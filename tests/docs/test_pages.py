@@ -19,9 +19,9 @@ from meshlint.cli.main import cli
 from meshlint.rule import catalog
 
 ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "docs" / "make"))
-from blocks import SHELLS, THIS_TEST, Block, blocks, shown  # noqa: E402
-from sessions import rewritten, run  # noqa: E402
+sys.path.insert(0, str(ROOT / "docs"))
+from make.blocks import SHELLS, THIS_TEST, Block, blocks, shown  # noqa: E402
+from make.sessions import rewritten, run  # noqa: E402
 
 PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
 of_every_page = pytest.mark.parametrize("page", PAGES)

@@ -71,6 +71,7 @@ def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
         audience=Audience[data["audience"].upper()],
         meshes=tuple(data["meshes"]),
         kinds=tuple(data.get("kinds", ())),
+        pitfalls=tuple(data.get("pitfalls", ())),
         message=data["message"],
         remediation=data["remediation"],
         equivalents=tuple(data.get("equivalents", ())),
