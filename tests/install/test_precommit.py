@@ -8,24 +8,7 @@ from pathlib import Path
 
 import pytest
 from program import CLEAN_ENV
-from working_tree import committed, git
-
-BAD = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls: {mode: STRICT}
-  portLevelMtls:
-    9090: {mode: PERMISSIVE}
-"""
-GOOD = BAD.partition("  portLevelMtls")[0]
-
-
-def pip_reaches_an_index(folder: Path) -> bool:
-    """Whether pip gets one of meshlint's dependencies, which pre-commit has to install."""
-    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--timeout", "5", "--retries", "0"]
-    return subprocess.run([*pip, "--dest", folder, "sarif-om"], capture_output=True, check=False).returncode == 0
+from working_tree import BAD, GOOD, committed, git, pip_reaches_an_index
 
 
 @pytest.fixture(scope="module")

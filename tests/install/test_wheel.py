@@ -12,20 +12,10 @@ from pathlib import Path
 
 import pytest
 from program import CLEAN_ENV, meshlint
-from working_tree import ROOT, committed, files
+from working_tree import BAD, ROOT, committed, files
 
 ENV = {k: v for k, v in CLEAN_ENV.items() if k != "PYTHONPATH"}
 PLACES = {"src/meshlint/": "meshlint/", "rules/": "meshlint/rules/", "schemas/": "meshlint/schemas/"}
-
-MESH = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls: {mode: STRICT}
-  portLevelMtls:
-    9090: {mode: PERMISSIVE}
-"""
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +87,7 @@ def test_it_does_not_look_for_the_tree(installed: Path, tmp_path: Path) -> None:
 
 
 def test_it_checks(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "mesh.yaml").write_text(MESH)
+    (tmp_path / "mesh.yaml").write_text(BAD)
     checked = run(installed, "check", "--format", "concise", cwd=tmp_path)
     assert checked.returncode == 1, checked.stderr
     assert checked.stdout.startswith("mesh.yaml:6:3: error[port-mtls-without-selector] PeerAuthentication shop/default")
@@ -111,7 +101,7 @@ def test_it_explains(installed: Path, tmp_path: Path) -> None:
 
 
 def test_it_has_the_schema_of_the_configuration(installed: Path, tmp_path: Path) -> None:
-    (tmp_path / "mesh.yaml").write_text(MESH)
+    (tmp_path / "mesh.yaml").write_text(BAD)
     (tmp_path / "meshlint.yaml").write_text("settings:\n  wurld: closed\n")
     checked = run(installed, "check", cwd=tmp_path)
     assert checked.returncode == 2

@@ -1,9 +1,10 @@
-"""The working tree of the checkout as a repository of its own, and git."""
+"""The working tree of the checkout as a repository of its own, git, the package index, and a mesh to lint."""
 
 from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -13,6 +14,18 @@ SETTINGS = (
     "commit.gpgsign=false",
     "core.hooksPath=/dev/null",
 )
+
+
+BAD = """\
+apiVersion: security.istio.io/v1
+kind: PeerAuthentication
+metadata: {name: default, namespace: shop}
+spec:
+  mtls: {mode: STRICT}
+  portLevelMtls:
+    9090: {mode: PERMISSIVE}
+"""
+GOOD = BAD.partition("  portLevelMtls")[0]
 
 
 def git(*arguments: str, cwd: Path) -> str:
@@ -37,3 +50,9 @@ def committed(folder: Path) -> Path:
     git("add", "--all", cwd=folder)
     git("commit", "--quiet", "--message", "The working tree", cwd=folder)
     return folder
+
+
+def pip_reaches_an_index(folder: Path) -> bool:
+    """Whether pip gets one of meshlint's dependencies."""
+    pip = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--timeout", "5", "--retries", "0"]
+    return subprocess.run([*pip, "--dest", folder, "sarif-om"], capture_output=True, check=False).returncode == 0
