@@ -102,11 +102,18 @@ class Related(NamedTuple):
     location: Location
 
 
+class Site(NamedTuple):
+    """Where a finding stands: a place, and the resource it is in."""
+
+    resource: ResourceId | None
+    location: Location | Mark
+
+
 class Finding(NamedTuple):
     """A claim about what the mesh will do, with the place that decides it and the reasons.
 
-    `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused.
-    `changes` are what the rule's fix describes.
+    `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused;
+    `others` are the sites it has beside its own then. `changes` are what the rule's fix describes.
     """
 
     rule: RuleInfo
@@ -122,6 +129,17 @@ class Finding(NamedTuple):
     cause: str = ""
     changes: tuple[Change, ...] = ()
     fingerprint: str = ""
+    others: tuple[Site, ...] = ()
+
+    @property
+    def sites(self) -> tuple[Site, ...]:
+        """Where it stands, its own place first."""
+        return (Site(self.resource, self.location), *self.others)
+
+    def standing_at(self, site: Site) -> "Finding":
+        """The finding with another of its sites as its own."""
+        others = tuple(other for other in self.sites if other != site)
+        return self._replace(resource=site.resource, location=site.location, others=others)
 
     @property
     def fix(self) -> Fix | None:

@@ -1,6 +1,6 @@
 """The whole flow: paths, documents, resources, variants, meshes, findings, report."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from .config import Config
@@ -92,6 +92,19 @@ def edited(given: Input, texts: Mapping[str, str], config: Config, *, namespace:
         for part in given.parts
     ]
     return _input(parts, given.unreadable, config, namespace)
+
+
+def earlier(
+    given: Input,
+    before: Sequence[SourceFile],
+    reduced: Collection[str],
+    config: Config,
+    *,
+    namespace: str | None = None,
+) -> Input:
+    """An input with some files as they were before; of those that are still there `reduced` are the paths."""
+    parts = [*(part for part in given.parts if part.file.path not in reduced), *map(_part, before)]
+    return _input(sorted(parts, key=lambda part: part.file.name), given.unreadable, config, namespace)
 
 
 def _part(file: SourceFile) -> Part:

@@ -183,6 +183,8 @@ def test_the_summary() -> None:
         "hidden": 2,
         "suppressed": 0,
         "superseded": 1,
+        "known": 0,
+        "unchanged": 0,
         "hiddenHint": "workloads",
     }
 

@@ -14,7 +14,7 @@ from ..finding import Audience, Confidence, Severity
 from ..report.report import Report, exit_code
 from ..rule import catalog
 from ..source.files import ancestors
-from . import common
+from . import common, narrowing
 
 FORMATS = ("full", "concise", "json", "sarif")
 
@@ -23,10 +23,7 @@ FORMATS = ("full", "concise", "json", "sarif")
 @common.input_options
 @click.option("--format", "format_", type=click.Choice(FORMATS), default="full", show_default=True)
 @click.option("-o", "--output", metavar="FILE", help="Write the findings there.")
-@click.option("--select", multiple=True, metavar="RULES", help="Only these rules or categories (comma list).")
-@click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules or categories (comma list).")
-@click.option("--audience", type=click.Choice(["regular", "pedantic", "auditor"]), default="regular", show_default=True)
-@click.option("--min-confidence", type=click.Choice(["low", "medium", "high"]), default="medium", show_default=True)
+@common.judging_options
 @click.option(
     "--fail-on",
     type=click.Choice(["info", "warning", "error", "never"]),
@@ -34,6 +31,7 @@ FORMATS = ("full", "concise", "json", "sarif")
     show_default=True,
     help="Severity from which on a finding makes the exit code 1.",
 )
+@narrowing.options
 @click.option("--exit-zero", is_flag=True, help="Findings never fail the run.")
 @click.option("--allow-empty", is_flag=True, help="An input without any mesh resource is no error.")
 @click.option("--show-suppressed", is_flag=True, help="Report what is suppressed or superseded, too.")
@@ -50,6 +48,8 @@ def command(
     audience: str,
     min_confidence: str,
     fail_on: str,
+    baseline: str | None,
+    since: str | None,
     exit_zero: bool,
     allow_empty: bool,
     show_suppressed: bool,
@@ -62,20 +62,22 @@ def command(
     paths = paths or (".",)
     with common.usage_errors():
         config = common.load_config(paths, config_file, world)
-        ids = _ids(config, select, ignore)
+        ids = chosen(config, select, ignore)
+        narrow = narrowing.narrowing(config, paths, baseline, since)
         given = common.read(paths, config, namespace)
         thresholds = pipeline.Thresholds(Audience[audience.upper()], Confidence[min_confidence.upper()])
-        report = pipeline.check(given, config, thresholds, ids)
+        check = narrowing.Check(config, namespace, thresholds, ids)
+        report = narrow.of(check.of(given), given, check)
     _write(report, ids, format_, output, color, show_suppressed)
     _summarise(report, paths, color)
     failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
     code = exit_code(report, failing)
     if given.is_empty and not allow_empty and not report.failures:
-        common.fail(_nothing(given), 2)
+        common.fail(nothing(given), 2)
     sys.exit(code)
 
 
-def _ids(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> list[str]:
+def chosen(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> list[str]:
     """The rules to run: the command line's selection in place of the configuration's, its exceptions beside them."""
     chosen = _words(select) or config.select
     excepted = (*config.ignore, *_words(ignore))
@@ -90,7 +92,7 @@ def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
 
 
-def _nothing(given: pipeline.Input) -> str:
+def nothing(given: pipeline.Input) -> str:
     hint = (
         "; Helm templates are rendered first: helm template … | meshlint check -"
         if any(part.loaded.helm for part in given.parts)

@@ -38,6 +38,20 @@ def input_options(command: F) -> F:
     return command
 
 
+def judging_options(command: F) -> F:
+    """The options that say which rules run and which of their findings are shown."""
+    confidences = click.Choice(["low", "medium", "high"])
+    audiences = click.Choice(["regular", "pedantic", "auditor"])
+    for option in (
+        click.option("--min-confidence", type=confidences, default="medium", show_default=True),
+        click.option("--audience", type=audiences, default="regular", show_default=True),
+        click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules or categories (comma list)."),
+        click.option("--select", multiple=True, metavar="RULES", help="Only these rules or categories (comma list)."),
+    ):
+        command = option(command)
+    return command
+
+
 @contextmanager
 def usage_errors() -> Iterator[None]:
     """Turns what is wrong with the call or the configuration into a message and exit code 2."""

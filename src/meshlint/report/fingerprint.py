@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
 from ..finding import Finding
+from .identity import Identifier
 from .report import Report, in_order
 
 BLOCK = 100
@@ -20,7 +21,8 @@ LINE_FEED = 0x0A
 
 def fingerprinted(report: Report) -> Report:
     """The report with the fingerprints of its findings; what is hidden or suppressed counts, so that names stay."""
-    kept = in_order([*report.findings, *report.hidden, *(entry.finding for entry in report.suppressed)])
+    suppressed = [entry.finding for entry in report.suppressed]
+    kept = in_order([*report.findings, *report.hidden, *report.known, *report.unchanged, *suppressed])
     names = {
         id(f): name for group in (kept, report.superseded) for f, name in zip(group, fingerprints(group), strict=True)
     }
@@ -31,6 +33,8 @@ def fingerprinted(report: Report) -> Report:
     return report._replace(
         findings=tuple(map(named, report.findings)),
         hidden=tuple(map(named, report.hidden)),
+        known=tuple(map(named, report.known)),
+        unchanged=tuple(map(named, report.unchanged)),
         suppressed=tuple(entry._replace(finding=named(entry.finding)) for entry in report.suppressed),
         superseded=tuple(map(named, report.superseded)),
     )
@@ -41,7 +45,8 @@ def fingerprints(findings: Sequence[Finding]) -> list[str]:
 
     What has the same rule, resource and path (alternates of one object in several files) is numbered in the order given.
     """
-    return list(_numbered(map(_digest, findings)))
+    identifier = Identifier()
+    return list(_numbered(_digest(finding, identifier) for finding in findings))
 
 
 def line_hashes(text: str) -> list[str]:
@@ -70,13 +75,13 @@ def _units(text: str) -> list[int]:
     return [*struct.unpack(f"<{len(encoded) // 2}H", encoded), END_OF_FILE, *[0] * BLOCK]
 
 
-def _digest(finding: Finding) -> str:
+def _digest(finding: Finding, identifier: Identifier) -> str:
+    """Of what names its site; of its cause where it has one, since which site comes first depends on the files' names."""
     import hashlib
 
-    resource = finding.resource
-    names = (resource.kind, resource.namespace, resource.name) if resource else ("", "", "")
-    text = "|".join((finding.rule.id, *names, finding.location.pointer))
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+    identity = identifier.identity(finding.rule.id, finding.sites[0])
+    names = [finding.rule.id, finding.cause] if finding.cause else [*identity[:4], identity.place]
+    return hashlib.sha256("|".join(names).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
 def _numbered(names: Iterator[str]) -> Iterator[str]:

@@ -9,8 +9,9 @@ from .. import __version__
 from ..finding import Finding, Fix, Related, ResourceId
 from ..source.change import Edit
 from ..source.document import Location, Mark, Span
+from .baseline import plain
 from .fingerprint import fingerprinted
-from .report import Report, Suppressed
+from .report import Compared, Report, Suppressed
 
 VERSION = 1
 """Version of the contract: raised when something that was there changes its meaning or goes."""
@@ -32,6 +33,10 @@ def document(report: Report, *, show_suppressed: bool = False) -> dict[str, Any]
         "findings": [finding(f) for f in report.findings],
         "failures": [{"kind": f.kind, "file": f.file, "line": f.line, "message": f.message} for f in report.failures],
     }
+    if report.baseline:
+        content["baseline"] = _baseline(report.baseline)
+    if report.since:
+        content["since"] = report.since._asdict()
     if show_suppressed:
         content["suppressed"] = [_suppressed(entry) for entry in report.suppressed]
         content["superseded"] = [finding(f) for f in report.superseded]
@@ -96,6 +101,15 @@ def _suppressed(entry: Suppressed) -> dict[str, Any]:
     return {"finding": finding(entry.finding), "reason": entry.reason, "file": entry.file, "line": entry.line}
 
 
+def _baseline(compared: Compared) -> dict[str, Any]:
+    return {
+        "file": compared.file,
+        "gone": [plain(known) for known in compared.gone],
+        "unseen": compared.unseen,
+        "unknownRules": list(compared.unknown),
+    }
+
+
 def _summary(report: Report) -> dict[str, Any]:
     summary = report.summary
     return {
@@ -113,5 +127,7 @@ def _summary(report: Report) -> dict[str, Any]:
         "hidden": len(report.hidden),
         "suppressed": len(report.suppressed),
         "superseded": len(report.superseded),
+        "known": len(report.known),
+        "unchanged": len(report.unchanged),
         "hiddenHint": summary.hidden_hint,
     }

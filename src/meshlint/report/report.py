@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ..finding import Finding, Severity
 from ..source.document import Failure, Span
+from .identity import Identity
 
 
 class Suppressed(NamedTuple):
@@ -38,8 +39,48 @@ class Summary(NamedTuple):
     hidden_hint: str | None = None
 
 
+class Known(NamedTuple):
+    """An entry of a baseline: so many findings of one identity and severity."""
+
+    identity: Identity
+    severity: Severity
+    times: int = 1
+
+
+class Compared(NamedTuple):
+    """What a comparison with a baseline came to.
+
+    `gone` are entries, and how many of each were not found again; `unseen` counts those of which a run over less than the
+    baseline's paths (`paths`) cannot tell; `unknown` are ids of rules that are not there.
+    """
+
+    file: str
+    paths: tuple[str, ...]
+    gone: tuple[Known, ...]
+    unseen: int
+    unknown: tuple[str, ...]
+
+
+class Since(NamedTuple):
+    """What was compared with: a revision as it was given, and the commit that it comes to.
+
+    `deleted` are objects that are not there any more, `came` of the findings came with that alone; `outside` counts files
+    that are not in its repository.
+    """
+
+    revision: str
+    commit: str
+    deleted: tuple[str, ...]
+    came: int
+    outside: int
+
+
 class Report(NamedTuple):
-    """Everything there is to tell. `findings` are shown; `hidden` are below the thresholds of confidence or audience."""
+    """Everything there is to tell.
+
+    `findings` are shown; `hidden` are below the thresholds of confidence or audience, `known` in the baseline, and of
+    `unchanged` no place changed since a revision.
+    """
 
     findings: tuple[Finding, ...] = ()
     hidden: tuple[Finding, ...] = ()
@@ -47,6 +88,10 @@ class Report(NamedTuple):
     superseded: tuple[Finding, ...] = ()
     failures: tuple[Failure, ...] = ()
     summary: Summary = Summary()
+    known: tuple[Finding, ...] = ()
+    unchanged: tuple[Finding, ...] = ()
+    baseline: Compared | None = None
+    since: Since | None = None
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

@@ -38,7 +38,7 @@ def write(report: Report, out: TextIO, *, rules: Sequence[RuleInfo], root: str, 
     It is ASCII, so that no stream can spoil it.
     """
     report = fingerprinted(report)
-    writer = _Writer(rules, root)
+    writer = _Writer(rules, root, "new" if report.baseline else None)
     results = [writer.result(finding) for finding in report.findings]
     if show_suppressed:
         results += [writer.suppressed(entry) for entry in report.suppressed]
@@ -72,8 +72,9 @@ def _is_unset(value: Any) -> bool:
 
 
 class _Writer:
-    def __init__(self, rules: Sequence[RuleInfo], root: str) -> None:
+    def __init__(self, rules: Sequence[RuleInfo], root: str, state: str | None) -> None:
         self._rules = rules
+        self._state = state
         self._index = {rule.id: index for index, rule in enumerate(rules)}
         self._root = Path(root).resolve()
         self._artifacts: dict[str, Any] = {}
@@ -99,6 +100,7 @@ class _Writer:
             rule_index=self._index[finding.rule.id],
             level=_LEVELS[finding.severity],
             kind="fail",
+            baseline_state=self._state,
             message=om.Message(text=_linked(finding)),
             locations=[self._located(finding)],
             related_locations=[*related, *notes] or None,

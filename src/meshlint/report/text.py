@@ -11,7 +11,7 @@ from ..finding import Confidence, Finding, Severity
 from ..source.document import Location, Mark
 from .excerpt import excerpt
 from .printable import printable
-from .report import Report
+from .report import Compared, Known, Report, Since
 
 Styled = tuple[str, str]
 """Text and its style: a severity, "place", "gutter", "bold" or nothing."""
@@ -20,6 +20,9 @@ SHOWN = 3
 """After so many findings of one rule and cause, or names of one sort, the rest is only counted."""
 
 REASONS = 5
+GONE = 20
+"""Entries of a baseline that are listed."""
+
 _STYLES = {
     "error": "bold red",
     "warning": "bold yellow",
@@ -108,13 +111,13 @@ def write_summary(report: Report, printer: Printer, *, paths: str = ".") -> None
         line = f":{failure.line}" if failure.line else ""
         what = "refused by istiod: " if failure.kind == "settings" else "not checked: "
         _wrapped(printer, (what, "error"), f"{failure.file}{line}: {failure.message}")
-    for text in _sentences(report):
+    for text in _sentences(report, paths):
         for paragraph in text.split("\n"):
             _wrapped(printer, ("", ""), paragraph)
     printer.line(("Next: ", "bold"), (_next(report, paths), ""))
 
 
-def _sentences(report: Report) -> Iterator[str]:
+def _sentences(report: Report, paths: str) -> Iterator[str]:
     summary = report.summary
     ignored = f" ({summary.ignored} of them nothing that meshlint reads)" if summary.ignored else ""
     looked = [_count(summary.resources, "resource"), _count(summary.routes, "route"), _count(summary.ports, "port")]
@@ -131,7 +134,11 @@ def _sentences(report: Report) -> Iterator[str]:
     if summary.patches:
         patches = _named(summary.patches, "patch", "patches")
         yield f"Skipped {patches} of kustomizations;\napply them: kustomize build … | meshlint check -"
-    yield f"{_found(report)}{_left_out(report)}."
+    yield f"{_found(report)}{_elsewhere(report)}{_left_out(report)}."
+    if report.since:
+        yield from _since(report.since)
+    if report.baseline:
+        yield from _baseline(report.baseline, bool(report.failures), paths)
     if report.hidden:
         hint = f"; {summary.hidden_hint} would decide most of them" if summary.hidden_hint else ""
         yield f"{len(report.hidden)} more hidden, of lower confidence or for another audience{hint}."
@@ -148,6 +155,49 @@ def _found(report: Report) -> str:
     counts = Counter(finding.severity for finding in report.findings)
     parts = [_count(counts[severity], str(severity)) for severity in sorted(Severity, reverse=True) if counts[severity]]
     return f"Found {', '.join(parts)}"
+
+
+def _elsewhere(report: Report) -> str:
+    parts = [
+        f"{len(report.known)} known (baseline)" if report.known else "",
+        f"{len(report.unchanged)} unchanged since {report.since.revision}" if report.since and report.unchanged else "",
+    ]
+    return "".join(f"; {part}" for part in parts if part)
+
+
+def _since(since: Since) -> Iterator[str]:
+    if since.deleted:
+        came = f"; {_count(since.came, 'finding')} came with that" if since.came else "; no finding came with that"
+        yield f"Deleted since {since.revision}: {_some(since.deleted)}{came}."
+    if since.outside:
+        yield f"{_count(since.outside, 'file')} outside the repository: taken as unchanged."
+
+
+def _baseline(compared: Compared, failed: bool, paths: str) -> Iterator[str]:
+    import shlex
+
+    if compared.unseen:
+        run = "a run without failures" if failed else f"a run over {_some(compared.paths)}"
+        whether = "it is" if compared.unseen == 1 else "they are"
+        yield f"{_count(compared.unseen, 'known finding')} not seen: {run} tells whether {whether} gone."
+    if compared.gone:
+        number = sum(known.times for known in compared.gone)
+        more = len(compared.gone) - GONE
+        rest = [f"and {more} more (--format json lists them)"] if more > 0 else []
+        head = f"{_count(number, 'known finding')} {'is' if number == 1 else 'are'} gone:"
+        yield "\n- ".join([head, *map(_gone, compared.gone[:GONE]), *rest])
+    if compared.unknown:
+        yield f"The baseline names rules that are not there: {_some(compared.unknown)}."
+    if (compared.gone or compared.unknown) and not compared.unseen:
+        yield f"Renew the baseline: meshlint baseline -o {shlex.quote(compared.file)} {paths}"
+
+
+def _gone(known: Known) -> str:
+    return f"{known.identity}{f' ({known.times} times)' if known.times > 1 else ''}"
+
+
+def _some(names: Sequence[str]) -> str:
+    return ", ".join([*names[:SHOWN], *([f"and {len(names) - SHOWN} more"] if len(names) > SHOWN else [])])
 
 
 def _left_out(report: Report) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ..config import Config
-from ..finding import Confidence, Finding, Related, ResourceId, RuleInfo
+from ..finding import Confidence, Finding, Related, ResourceId, RuleInfo, Site
 from ..mesh.effective import Basis, Effective, Reason
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Route, WantedHost, Workload
@@ -210,7 +210,14 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
         next((m.problem.missing for m in members if m.problem.missing), None),
         problem.cause or "",
         _changes(members),
+        others=_sites(members, owners)[1:],
     )
+
+
+def _sites(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> tuple[Site, ...]:
+    """Where members stand, each place once."""
+    places = {(id(m.location.document), m.location.found): m.location for m in members}
+    return tuple(Site(owners.get(id(place.document)), place) for place in places.values())
 
 
 def _changes(members: Sequence[Member]) -> tuple[Change, ...]:

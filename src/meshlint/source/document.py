@@ -192,6 +192,12 @@ class Mark(NamedTuple):
     def pointer(self) -> str:
         return ""
 
+    @property
+    def words(self) -> str:
+        """The comment itself."""
+        line = self.source.text.split("\n")[self.span.start_line - 1]
+        return line[self.span.start_column - 1 : self.span.end_column - 1]
+
     def order(self) -> tuple[str, Span]:
         return (self.file, self.span)
 
