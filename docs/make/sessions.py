@@ -191,8 +191,8 @@ def _environment(folder: Path, text: str) -> dict[str, str]:
     home, programs = folder / "home", folder / "programs"
     home.mkdir()
     programs.mkdir()
-    uses_pip, uses_hooks = "pip" in text, "pre-commit" in text
-    (home / ".gitconfig").write_text(GIT.format(checkout=_tree() if uses_hooks else "file:///nowhere"))
+    uses_pip, uses_checkout = "pip" in text, "pre-commit" in text or "github.com" in text
+    (home / ".gitconfig").write_text(GIT.format(checkout=_tree() if uses_checkout else "file:///nowhere"))
     for name in ("helm", "kustomize", "kubectl"):
         _program(programs / name, STAND_IN.format(examples=ROOT / "examples" / "ai-inference"))
     source = folder / "checkout" / "src"
@@ -201,7 +201,9 @@ def _environment(folder: Path, text: str) -> dict[str, str]:
     for name in ("python3", "python"):
         _program(programs / name, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     if uses_pip:
-        venv.create(folder / "python", symlinks=True, with_pip=True)
+        venv.create(folder / "python", symlinks=True)
+        pip = f"{sys.executable} -m pip --python {folder}/python/bin/python"
+        _program(programs / "pip", f'#!/bin/sh\nexec {pip} "$@"\n')
     here = Path(sys.executable).parent
     return {
         "PATH": f"{folder}/python/bin:{programs}:{here}:/usr/local/bin:/usr/bin:/bin",

@@ -127,6 +127,14 @@ def test_the_index_lists_every_page() -> None:
     assert [page for page in PAGES if page.startswith("docs/") and page not in {*listed, "docs/index.md"}] == []
 
 
+@of_every_page
+def test_files_named_in_prose_exist(page: str) -> None:
+    """What is in backticks and looks like a path of the repository, with a command's arguments behind it perhaps."""
+    prose = re.sub(r"^ *(`{3,}).*?^ *\1$", "", text(page), flags=re.MULTILINE | re.DOTALL)
+    spans = re.findall(r"`((?:scripts|docs|src|tests|schemas|benchmarks)/[\w./-]+)[^`]*`", prose)
+    assert [span for span in spans if not (ROOT / span).exists()] == []
+
+
 FIRST_SCREEN = "\n".join(text("README.md").split("\n")[:60])
 
 
