@@ -1,7 +1,5 @@
 """The program's entry: `meshlint` and `python -m meshlint`."""
 
-from __future__ import annotations
-
 
 def main() -> None:
     """Runs the program without collecting garbage, its own imports included.
@@ -16,5 +14,14 @@ def main() -> None:
     run()
 
 
+def _leave_current_directory() -> None:
+    """`python -m` has modules of the current directory imported first; it may be what is linted, which is not executed."""
+    import sys
+
+    if not sys.flags.safe_path:
+        del sys.path[0]
+
+
 if __name__ == "__main__":
+    _leave_current_directory()
     main()

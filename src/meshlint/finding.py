@@ -74,7 +74,10 @@ class ResourceId(NamedTuple):
 
 
 class RuleInfo(NamedTuple):
-    """What is known about a rule without running it: its `rule.yaml`, and its README where it is explained."""
+    """What is known about a rule without running it: its `rule.yaml`, and its README where it is explained.
+
+    `plugin` is the distribution that it is of, with its version; "" for meshlint's own.
+    """
 
     id: str
     category: str
@@ -93,6 +96,8 @@ class RuleInfo(NamedTuple):
     options: Mapping[str, Any] = MappingProxyType({})
     fix: Fix | None = None
     readme: str = ""
+    folder: str = ""
+    plugin: str = ""
 
 
 class Related(NamedTuple):

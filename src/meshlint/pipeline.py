@@ -135,10 +135,11 @@ def _input(parts: Sequence[Part], unreadable: Sequence[Failure], config: Config,
 
 
 def check(given: Input, config: Config, thresholds: Thresholds, ids: Sequence[str]) -> Report:
-    """Judges an input by these rules of meshlint."""
+    """Judges an input by these rules."""
     rules, failures = catalog.rules(ids)
     loaded = [id for id in ids if id not in {failure.file for failure in failures}]
-    return judged(given._replace(failures=(*given.failures, *failures)), config, thresholds, rules, loaded)
+    given = given._replace(failures=(*given.failures, *catalog.failures(), *failures))
+    return judged(given, config, thresholds, rules, loaded)
 
 
 def judged(given: Input, config: Config, thresholds: Thresholds, rules: Sequence[Rule], ids: Sequence[str]) -> Report:

@@ -72,7 +72,7 @@ def command(
     _summarise(report, paths, color)
     failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
     code = exit_code(report, failing)
-    if given.is_empty and not allow_empty and not report.failures:
+    if given.is_empty and not allow_empty and not report.findings and not report.failures:
         common.fail(nothing(given), 2)
     sys.exit(code)
 

@@ -87,6 +87,13 @@ def tell_failures(given: pipeline.Input) -> None:
         click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
 
 
+def tell_plugins() -> bool:
+    """Says what is wrong with installed plugins, and whether anything is."""
+    for failure in catalog.failures():
+        click.echo(printable(f"meshlint: not loaded: {failure.file}: {failure.message}"), err=True)
+    return bool(catalog.failures())
+
+
 def words(reason: Reason) -> str:
     """A reason with its place."""
     where = f"  {reason.location.file}:{reason.location.span.start_line}" if reason.location else ""

@@ -25,16 +25,18 @@ def command(rule: str, color: str) -> None:
     """Explain a rule: what it means, why it matters, how to mend it."""
     with common.usage_errors():
         infos = catalog.infos()
+    broken = common.tell_plugins()
     if rule not in infos:
         common.fail(f"unknown rule {rule}{suggestion(rule, list(infos))} (meshlint rules lists them)", 2)
     text = _text(catalog.documented(infos[rule]))
-    if not common.wants_color(color, sys.stdout):
-        click.echo(text)
-        return
-    from rich.console import Console
-    from rich.markdown import Markdown
+    if common.wants_color(color, sys.stdout):
+        from rich.console import Console
+        from rich.markdown import Markdown
 
-    Console(force_terminal=True, width=common.width(sys.stdout)).print(Markdown(text))
+        Console(force_terminal=True, width=common.width(sys.stdout)).print(Markdown(text))
+    else:
+        click.echo(text)
+    sys.exit(3 if broken else 0)
 
 
 def _text(info: RuleInfo) -> str:
@@ -44,5 +46,6 @@ def _text(info: RuleInfo) -> str:
         f"`{info.id}` · {info.category} · {info.severity} · {info.confidence} confidence · {info.audience}",
         f"Same check elsewhere: {', '.join(info.equivalents)}" if info.equivalents else "",
         f"Fix: {info.fix}" if info.fix else "",
+        f"Plugin: {info.plugin}" if info.plugin else "",
     ]
     return "\n\n".join(part for part in (title, *facts, rest.strip()) if part)

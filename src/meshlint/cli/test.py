@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -40,24 +41,30 @@ def command(folders: tuple[Path, ...]) -> None:
 
 
 def run(folder: Path) -> list[examples.Outcome]:
-    """What became of the examples of a rule folder, of which some have mesh settings that istiod refuses. Raises catalog.RuleError."""
+    """What became of a rule.yaml that is not as it should be and of the examples, of which some have mesh settings that istiod refuses.
+
+    Raises catalog.RuleError.
+    """
     path = str(folder)
+    complaints = catalog.complaints(catalog.metadata(path))
+    outcomes = [examples.Outcome(f"{folder.name}/rule.yaml", tuple(complaints))] if complaints else []
     info = catalog.info(path)
-    rules = [catalog.rule(path)] if (folder / "check.py").is_file() else []
+    rules = [catalog.rule(path)] if os.path.isfile(catalog.checks(info)) else []
 
     def lint(example: Path, everything: bool) -> tuple[Sequence[Finding], Sequence[Failure]]:
         report = _lint(example, [] if everything else rules, info.id)
         return report.findings, [failure for failure in report.failures if failure.kind != "settings"]
 
-    return examples.run(folder, info, lint)
+    return [*outcomes, *examples.run(folder, info, lint)]
 
 
 def _lint(example: Path, rules: Sequence[Rule], id: str) -> Report:
-    """The report of some rules at the lowest thresholds; of every rule at the default ones where none are given."""
+    """The report of some rules at the lowest thresholds; of every rule of meshlint at the default ones where none are given."""
     paths = [str(example)]
     config = configuration.load(paths, None) if example.is_dir() else configuration.Config()
     given = pipeline.read(paths, config)
     lowest = pipeline.Thresholds(Audience.AUDITOR, Confidence.LOW)
     if rules:
         return pipeline.judged(given, config, lowest, rules, [id])
-    return pipeline.check(given, config, pipeline.Thresholds(), catalog.chosen((), ()))
+    every = list(catalog.own())
+    return pipeline.judged(given, config, pipeline.Thresholds(), catalog.rules(every)[0], every)

@@ -211,6 +211,8 @@ def _rule(rule: RuleInfo) -> Any:
         properties["security-severity"] = _SECURITY[rule.severity]
     else:
         properties["problem.severity"] = _PROBLEM[rule.severity]
+    if rule.plugin:
+        properties["plugin"] = rule.plugin
     help_text = rule.readme or rule.remediation
     return om.ReportingDescriptor(
         id=rule.id,

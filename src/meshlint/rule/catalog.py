@@ -5,20 +5,34 @@ from __future__ import annotations
 import importlib.util
 import os
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
-from typing import Any
+from types import FunctionType
+from typing import Any, NamedTuple
 
+from .. import __version__
 from ..assets import folder
 from ..config import Config, ConfigError, explained, suggestion
 from ..finding import Audience, Confidence, Fix, RuleInfo, Safety, Severity
 from ..source import yaml
 from ..source.document import Failure
-from .rule import Rule
+from .plugins import Plugin, installed
+from .rule import SUBJECTS, Rule
+
+NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
+WORDS = "lower-case words with dashes between them"
+"""What the id of a rule is, and a category."""
 
 
 class RuleError(Exception):
     """A rule folder that is not a rule; the message names the file and what is wrong with it."""
+
+
+class Catalog(NamedTuple):
+    """Every rule by id, sorted by category and id, and what installed plugins have that is none."""
+
+    infos: Mapping[str, RuleInfo]
+    failures: tuple[Failure, ...]
 
 
 def root() -> str:
@@ -26,11 +40,51 @@ def root() -> str:
     return folder("rules")
 
 
-@cache
 def infos() -> Mapping[str, RuleInfo]:
-    """Every rule of meshlint by id, sorted by category and id."""
-    found = (info(path) for path in folders(root()))
-    return {entry.id: entry for entry in found}
+    """Every rule by id, those of plugins included, sorted by category and id."""
+    return _catalog().infos
+
+
+def failures() -> tuple[Failure, ...]:
+    """What is wrong with installed plugins."""
+    return _catalog().failures
+
+
+@cache
+def own() -> Mapping[str, RuleInfo]:
+    """Every rule of meshlint itself by id, sorted by category and id."""
+    return {entry.id: entry for entry in map(info, folders(root()))}
+
+
+@cache
+def _catalog() -> Catalog:
+    plugins = installed()
+    known = dict(own())
+    failures = list(plugins.failures)
+    for plugin in plugins.found:
+        failures += [Failure("rule", plugin.source, None, message) for message in _add(plugin, known)]
+    if plugins.found:
+        known = {
+            entry.id: entry for entry in sorted(known.values(), key=lambda e: (e.category, e.id.replace("-", "_")))
+        }
+    return Catalog(known, tuple(failures))
+
+
+def _add(plugin: Plugin, known: dict[str, RuleInfo]) -> Iterator[str]:
+    """Adds the rules of a plugin to those that are known, and says what is wrong with the others."""
+    paths = list(folders(plugin.folder))
+    if not paths:
+        yield f"there is no CATEGORY/RULE/rule.yaml in {plugin.folder}"
+    for path in paths:
+        try:
+            entry = info(path)._replace(plugin=plugin.source)
+        except RuleError as error:
+            yield str(error)
+        else:
+            other = known.setdefault(entry.id, entry)
+            if other is not entry:
+                whose = other.plugin or f"meshlint {__version__}"
+                yield f"rule {entry.id} is left out: {whose} has a rule of that name"
 
 
 def folders(root: str) -> Iterator[str]:
@@ -43,27 +97,47 @@ def folders(root: str) -> Iterator[str]:
 
 
 def documented(entry: RuleInfo) -> RuleInfo:
-    """A rule of meshlint with its README, which only explaining it needs."""
-    readme = os.path.join(_folder(entry), "README.md")
+    """A rule with its README, which only explaining it needs."""
+    readme = os.path.join(entry.folder, "README.md")
     return entry._replace(readme=_text(readme)) if os.path.isfile(readme) else entry
-
-
-def _folder(entry: RuleInfo) -> str:
-    return os.path.join(root(), entry.category, entry.id.replace("-", "_"))
 
 
 def info(rule: str) -> RuleInfo:
     """What the `rule.yaml` of a rule folder says. The folder's name is the id, its parent's the category."""
+    data = metadata(rule)
+    try:
+        return _info(os.path.abspath(rule), data)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        path = os.path.join(rule, "rule.yaml")
+        raise RuleError(f"{path}: {'; '.join(complaints(data)) or error}") from error
+
+
+def metadata(rule: str) -> Any:
+    """The `rule.yaml` of a rule folder as it is."""
     path = os.path.join(rule, "rule.yaml")
     try:
-        return _info(os.path.abspath(rule), yaml.parse(_text(path)))
-    except (OSError, yaml.YamlError, KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RuleError(f"{path}: {type(error).__name__}: {error}") from error
+        return yaml.parse(_text(path))
+    except (OSError, UnicodeDecodeError, yaml.YamlError) as error:
+        raise RuleError(f"{path}: {error}") from error
+
+
+def complaints(data: Any) -> list[str]:
+    """What the schema of rule.yaml says against one."""
+    import json
+
+    import jsonschema
+
+    schema = json.loads(_text(os.path.join(folder("schemas"), "rule.schema.json")))
+    errors = jsonschema.Draft202012Validator(schema).iter_errors(data)
+    return sorted(explained(error)[1].removeprefix("the configuration: ") for error in errors)
 
 
 def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
+    id = os.path.basename(rule).replace("_", "-")
+    if not NAME.fullmatch(id):
+        raise ValueError(f"the name of the folder makes no id: {id} is not {WORDS}")
     return RuleInfo(
-        id=os.path.basename(rule).replace("_", "-"),
+        id=id,
         category=os.path.basename(os.path.dirname(rule)),
         title=data["title"],
         severity=Severity[data["severity"].upper()],
@@ -79,6 +153,7 @@ def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
         security=data.get("security", False),
         options=data.get("options", {}),
         fix=_fix(data.get("fix")),
+        folder=rule,
     )
 
 
@@ -93,34 +168,47 @@ def _text(path: str) -> str:
 
 def rule(path: str) -> Rule:
     """The rule of a folder, its check loaded."""
-    return _rule(path, info(path))
+    return _rule(info(path))
 
 
-def _rule(path: str, entry: RuleInfo) -> Rule:
-    check = _check(path)
+def _rule(entry: RuleInfo) -> Rule:
+    check = _check(entry)
+    file = checks(entry)
     names = check.__code__.co_varnames[: check.__code__.co_argcount]
     if not names or names[0] not in check.__annotations__:
-        raise RuleError(f"{checks(path)}: the first parameter of check needs a type: what the rule judges")
+        raise RuleError(f"{file}: the first parameter of check needs a type: what the rule judges")
     subject = check.__annotations__[names[0]]
     if isinstance(subject, str):
         subject = check.__globals__.get(subject, subject)
-    return Rule(entry, path, subject, check, frozenset(names[1:]))
+    if subject not in SUBJECTS:
+        known = ", ".join(kind.__name__ for kind in SUBJECTS)
+        raise RuleError(
+            f"{file}: the first parameter of check is of type {_word(subject)}, and a rule judges one of {known}"
+        )
+    for name in names[1:]:
+        if name not in ("mesh", "options"):
+            raise RuleError(f"{file}: check asks for {name}, and there are mesh and options")
+    return Rule(entry, subject, check, frozenset(names[1:]))
 
 
-def checks(rule: str) -> str:
+def _word(subject: Any) -> str:
+    return str(getattr(subject, "__name__", subject))
+
+
+def checks(entry: RuleInfo) -> str:
     """The file of a rule's check. What the engine itself carries out has none."""
-    return os.path.join(rule, "check.py")
+    return os.path.join(entry.folder, "check.py")
 
 
 def rules(ids: Iterable[str]) -> tuple[list[Rule], list[Failure]]:
-    """These rules of meshlint, and those that cannot be loaded."""
+    """These rules, and those that cannot be loaded."""
     loaded: list[Rule] = []
     failures = []
     for id in ids:
-        path = _folder(infos()[id])
-        if os.path.isfile(checks(path)):
+        entry = infos()[id]
+        if entry.plugin or os.path.isfile(checks(entry)):
             try:
-                loaded.append(_rule(path, infos()[id]))
+                loaded.append(_rule(entry))
             except RuleError as error:
                 failures.append(Failure("rule", id, None, f"rule {id} did not run: {error}"))
     return loaded, failures
@@ -168,10 +256,9 @@ def _check_options(entry: RuleInfo, options: Mapping[str, Any], config: Config) 
         raise ConfigError.at(where, f"{entry.id}: {message}", key=bool(below))
 
 
-def _check(path: str) -> Callable[..., Any]:
-    file = checks(path)
-    name = "meshlint_rule_" + re.sub(r"\W", "_", os.path.basename(os.path.abspath(path)))
-    spec = importlib.util.spec_from_file_location(name, file)
+def _check(entry: RuleInfo) -> FunctionType:
+    file = checks(entry)
+    spec = importlib.util.spec_from_file_location(f"meshlint_rule_{entry.id.replace('-', '_')}", file)
     if spec is None or spec.loader is None or not os.path.isfile(file):
         raise RuleError(f"{file}: there is no check.py")
     module = importlib.util.module_from_spec(spec)
@@ -180,6 +267,6 @@ def _check(path: str) -> Callable[..., Any]:
     except Exception as error:
         raise RuleError(f"{file}: {type(error).__name__}: {error}") from error
     check = getattr(module, "check", None)
-    if not callable(check):
+    if not isinstance(check, FunctionType):
         raise RuleError(f"{file}: there is no function check")
-    return check  # type: ignore[no-any-return]
+    return check

@@ -134,9 +134,11 @@ def _weight(basis: Basis, mesh: Mesh) -> Confidence:
 def _crash(rule: Rule, subject: Any, error: Exception) -> Failure:
     import traceback
 
-    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(rule.folder)]
-    where = f"rules/{rule.info.category}/{os.path.basename(rule.folder)}/check.py"
-    message = f"rule {rule.info.id} failed on {subject}: {type(error).__name__}: {error}; every other rule was run; please report it"
+    info = rule.info
+    frames = [f for f in traceback.extract_tb(error.__traceback__) if f.filename.startswith(info.folder)]
+    where = f"{info.plugin or 'rules'}/{info.category}/{os.path.basename(info.folder)}/check.py"
+    report = f"please report it to the authors of {info.plugin}" if info.plugin else "please report it"
+    message = f"rule {info.id} failed on {subject}: {type(error).__name__}: {error}; every other rule was run; {report}"
     return Failure("rule", where, frames[-1].lineno if frames else None, message)
 
 

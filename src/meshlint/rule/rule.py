@@ -5,8 +5,14 @@ from typing import Any, NamedTuple
 
 from ..finding import Audience, Confidence, RuleInfo, Severity
 from ..mesh.effective import Effective, Reason
+from ..mesh.mesh import Mesh
+from ..mesh.subjects import Egress, Host, Port, Route, WantedHost, Workload
+from ..resource.resource import Resource
 from ..source.change import Change
 from ..source.document import Location
+
+SUBJECTS: tuple[type, ...] = (Port, Route, Host, Egress, WantedHost, Workload, Resource, Mesh)
+"""What a check may judge: the type of its first parameter is one of them."""
 
 Evidence = Reason | Effective[Any] | Location
 """What may stand in `Problem.related`: a Location is shown with the name of its object."""
@@ -59,7 +65,6 @@ class Rule(NamedTuple):
     """
 
     info: RuleInfo
-    folder: str
     subject: type
     check: Callable[..., Iterable[Problem]]
     wants: frozenset[str]
