@@ -86,7 +86,8 @@ def test_a_broken_rule_is_told(tmp_path: Path) -> None:
 def test_completion_of_commands_and_rules(tmp_path: Path) -> None:
     commands = meshlint(cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint ", COMP_CWORD="1")
     assert commands.stdout.split() == [
-        f"plain,{command}" for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test")
+        f"plain,{command}"
+        for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test", "new")
     ]
     rules = meshlint(
         cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint explain egress-un", COMP_CWORD="2"
@@ -96,7 +97,7 @@ def test_completion_of_commands_and_rules(tmp_path: Path) -> None:
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = meshlint("--help", cwd=tmp_path).stdout
-    for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test"):
+    for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test", "new"):
         assert f"  {command}" in text
 
 

@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 import json
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from program import meshlint
+from program import CLEAN_ENV, meshlint
 from working_tree import git
 
-TEMPLATE = "rules/mtls/port_mtls_without_selector"
 FOLDER = "rules/mtls/mtls_mode_unset"
 RULE = "mtls-mode-unset"
 
 CHECK = """\
 from collections.abc import Iterator
 
-from meshlint.resource.resource import Resource
-from meshlint.rule.rule import Problem
+from meshlint.rule import Problem, Resource
 
 
 def check(policy: Resource) -> Iterator[Problem]:
@@ -47,26 +46,25 @@ GOOD = BAD.replace("{} # expect: mtls-mode-unset warning high", "{mode: STRICT}"
 
 
 @pytest.fixture
-def copied(checkout: Path) -> Path:
-    """The checkout after a rule folder was copied under a new name and its check was changed."""
-    shutil.copytree(checkout / TEMPLATE, checkout / FOLDER)
-    (checkout / FOLDER / "check.py").write_text(CHECK)
-    (checkout / FOLDER / "rule.yaml").write_text(METADATA)
+def begun(checkout: Path) -> Path:
+    """The checkout with a new rule as `meshlint new` writes it."""
+    written = run(checkout, "new", "mtls/mtls-mode-unset", "--kind", "PeerAuthentication.security.istio.io")
+    assert written.returncode == 0, written.stderr
+    assert written.stdout.splitlines()[-1] == f"Next: meshlint test {FOLDER}"
     return checkout
 
 
 @pytest.fixture
-def contributed(copied: Path) -> Path:
-    """The same after its examples and its README were changed, too."""
-    examples = copied / FOLDER / "examples"
-    shutil.rmtree(examples)
-    examples.mkdir()
-    (examples / "bad_empty.yaml").write_text(BAD)
-    (examples / "good_strict.yaml").write_text(GOOD)
-    readme = copied / FOLDER / "README.md"
+def contributed(begun: Path) -> Path:
+    """The same after it was changed into the rule that is meant."""
+    (begun / FOLDER / "check.py").write_text(CHECK)
+    (begun / FOLDER / "rule.yaml").write_text(METADATA)
+    (begun / FOLDER / "examples" / "bad_example.yaml").write_text(BAD)
+    (begun / FOLDER / "examples" / "good_example.yaml").write_text(GOOD)
+    readme = begun / FOLDER / "README.md"
     _, _, rest = readme.read_text().partition("\n")
     readme.write_text(f"# PeerAuthentication sets no mode\n{rest}")
-    return copied
+    return begun
 
 
 def run(checkout: Path, *arguments: str) -> CompletedProcess[str]:
@@ -74,17 +72,31 @@ def run(checkout: Path, *arguments: str) -> CompletedProcess[str]:
     return meshlint(*arguments, cwd=checkout, PYTHONPATH=str(checkout / "src"))
 
 
-def test_the_examples_of_the_copied_rule_fail_until_they_are_changed(copied: Path) -> None:
-    tested = run(copied, "test", FOLDER)
+def test_it_begins_as_a_rule_that_passes_every_test_of_a_rule(begun: Path) -> None:
+    assert run(begun, "test", FOLDER).returncode == 0
+    words = "-m pytest -vv tests/test_house.py tests/test_rules.py -k mtls_mode_unset"
+    env = {**CLEAN_ENV, "PYTHONPATH": str(begun / "src")}
+    house = subprocess.run(
+        [sys.executable, *words.split()], cwd=begun, env=env, capture_output=True, encoding="utf-8", check=False
+    )
+    assert house.returncode == 0, house.stdout
+    assert "tests/test_house.py::test_the_readme_has_the_sections[mtls_mode_unset] PASSED" in house.stdout
+    assert "tests/test_rules.py::test_examples[mtls_mode_unset] PASSED" in house.stdout
+
+
+def test_its_examples_fail_until_they_are_changed_too(begun: Path) -> None:
+    (begun / FOLDER / "check.py").write_text(CHECK)
+    (begun / FOLDER / "rule.yaml").write_text(METADATA)
+    tested = run(begun, "test", FOLDER)
     assert tested.returncode == 1
-    assert "no line says `# expect: mtls-mode-unset`" in tested.stdout
+    assert "good_example.yaml:1: mtls-mode-unset was found in a good example" in tested.stdout
 
 
 def test_it_is_tested(contributed: Path) -> None:
     tested = run(contributed, "test", FOLDER)
     assert (tested.returncode, tested.stdout.splitlines()) == (
         0,
-        ["ok    mtls_mode_unset/examples/bad_empty.yaml", "ok    mtls_mode_unset/examples/good_strict.yaml"],
+        ["ok    mtls_mode_unset/examples/bad_example.yaml", "ok    mtls_mode_unset/examples/good_example.yaml"],
     ), tested.stderr
 
 
@@ -102,14 +114,14 @@ def test_it_is_listed_and_explained(contributed: Path) -> None:
 
 
 def test_it_finds_and_is_in_sarif(contributed: Path) -> None:
-    checked = run(contributed, "check", "--select", RULE, "--format", "sarif", f"{FOLDER}/examples/bad_empty.yaml")
+    checked = run(contributed, "check", "--select", RULE, "--format", "sarif", f"{FOLDER}/examples/bad_example.yaml")
     assert checked.returncode == 1, checked.stderr
     (sarif,) = json.loads(checked.stdout)["runs"]
     assert [rule["id"] for rule in sarif["tool"]["driver"]["rules"]] == [RULE]
     (result,) = sarif["results"]
     place = result["locations"][0]["physicalLocation"]
     assert result["ruleId"] == RULE
-    assert place["artifactLocation"]["uri"] == f"{FOLDER}/examples/bad_empty.yaml"
+    assert place["artifactLocation"]["uri"] == f"{FOLDER}/examples/bad_example.yaml"
     assert (place["region"]["startLine"], place["region"]["startColumn"]) == (5, 3)
     assert result["message"]["text"] == (
         "PeerAuthentication shop/default says nothing about mTLS, so its workloads keep the mode they had."

@@ -4,62 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import sysconfig
-import venv
 import zipfile
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV, meshlint
-from working_tree import BAD, ROOT, committed, files
+from environments import ENV, fresh, run
+from program import meshlint
+from working_tree import BAD, ROOT, files
 
-ENV = {k: v for k, v in CLEAN_ENV.items() if k != "PYTHONPATH"}
 PLACES = {"src/meshlint/": "meshlint/", "rules/": "meshlint/rules/", "schemas/": "meshlint/schemas/"}
 
 
 @pytest.fixture(scope="module")
-def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The working tree with things in it that git ignores."""
-    copy = committed(tmp_path_factory.mktemp("tree"))
-    for folder in ("src/meshlint", "rules/mtls/port_accepts_plaintext", "schemas"):
-        for left_over in ("__pycache__/check.cpython-311.pyc", "dist/left_over.txt"):
-            path = copy / folder / left_over
-            path.parent.mkdir()
-            path.write_text("left over")
-    return copy
-
-
-@pytest.fixture(scope="module")
-def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    out = tmp_path_factory.mktemp("wheel")
-    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(out), str(tree)]
-    run = subprocess.run(build, capture_output=True, encoding="utf-8", check=False)
-    assert run.returncode == 0, run.stdout + run.stderr
-    (built,) = out.iterdir()
-    return built
-
-
-@pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The programs of a fresh environment with the wheel in it; its dependencies are those of this one."""
-    home = tmp_path_factory.mktemp("venv")
-    venv.create(home, symlinks=True, with_pip=True)
-    python = str(home / "bin" / "python")
-    pip = [python, "-m", "pip", "install", "--quiet", "--no-index", "--no-deps"]
-    subprocess.run([*pip, str(wheel)], env=ENV, check=True)
-    here = sysconfig.get_path("purelib")
-    site = subprocess.check_output(
-        [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"], encoding="utf-8"
-    )
-    (Path(site.strip()) / "dependencies.pth").write_text(f"{here}\n")
-    return home / "bin"
-
-
-def run(installed: Path, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [installed / "meshlint", *arguments], cwd=cwd, capture_output=True, encoding="utf-8", env=ENV, check=False
-    )
+    return fresh(tmp_path_factory.mktemp("venv"), wheel)
 
 
 def test_it_has_the_package_the_rules_and_the_schemas_as_git_has_them(wheel: Path, tree: Path) -> None:

@@ -20,6 +20,7 @@ _COMMANDS = {
     "rules": "List the rules.",
     "explain": "Explain a rule.",
     "test": "Run the examples of rule folders.",
+    "new": "Write a rule folder to start from.",
 }
 
 

@@ -3,11 +3,12 @@
 import json
 import os.path
 import re
+from collections.abc import Sequence
 from functools import cache
 from typing import Any
 
 from ...assets import folder
-from ..kinds import ISTIO_GROUPS
+from ..kinds import ISTIO_GROUPS, GroupKind
 from ..resource import Resource
 
 Schema = dict[str, Any]
@@ -26,6 +27,12 @@ def schema_of(resource: Resource) -> Schema | None:
     schema = _read(resource.kind) if group in ISTIO_GROUPS else {}
     is_its_own = (schema.get("x-group"), schema.get("x-kind")) == (group, resource.kind)
     return schema if is_its_own and version in schema["x-versions"] else None
+
+
+def versions(kind: GroupKind) -> Sequence[str]:
+    """The versions in which the API server serves a kind of Istio's, the newest first; none of other kinds."""
+    schema = _read(kind.kind) if kind.group in ISTIO_GROUPS else {}
+    return schema["x-versions"] if (schema.get("x-group"), schema.get("x-kind")) == kind else ()
 
 
 @cache

@@ -1,0 +1,1 @@
+"""Rules of Acme's platform team; meshlint finds their folders here."""
