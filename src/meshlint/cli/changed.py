@@ -1,0 +1,34 @@
+"""`meshlint changed`: what a commit or a push is about to change; the entry of a hook of pre-commit."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+
+import click
+
+
+@click.command("changed", context_settings={"ignore_unknown_options": True}, add_help_option=False)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+def command(arguments: tuple[str, ...]) -> None:
+    """`meshlint check` of what is not committed yet."""
+    from . import check
+
+    check.command.main([*_since(), *arguments], prog_name="meshlint changed")
+
+
+def _since() -> list[str]:
+    """Since the last commit, or since where pre-commit begins (--from-ref, or a push); there may be no such commit yet."""
+    begin = os.environ.get("PRE_COMMIT_FROM_REF")
+    if begin:
+        return ["--since", begin]
+    if os.environ.get("PRE_COMMIT_REMOTE_NAME") or _is_first_commit():
+        return []
+    return ["--since", "HEAD"]
+
+
+def _is_first_commit() -> bool:
+    try:
+        return subprocess.run(["git", "rev-parse", "--quiet", "--verify", "HEAD"], capture_output=True).returncode == 1
+    except OSError:
+        return False
