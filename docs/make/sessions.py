@@ -144,13 +144,13 @@ _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 @cache
 def _tree() -> Path:
-    """The working tree as a repository with one commit, tagged with the version."""
+    """The working tree without its tests as a repository with one commit, tagged with the version."""
     tree = _scratch() / "meshlint"
     listed = subprocess.check_output(
         ["git", "ls-files", "--cached", "--others", "--exclude-standard", "-z"], cwd=ROOT, text=True
     )
     for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
+        if (ROOT / name).is_file() and not name.startswith(("tests/", "benchmarks/")):
             (tree / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, tree / name)
     _commit(tree)
@@ -191,7 +191,7 @@ def _environment(folder: Path, text: str) -> dict[str, str]:
     home, programs = folder / "home", folder / "programs"
     home.mkdir()
     programs.mkdir()
-    uses_pip, uses_checkout = "pip" in text, "pre-commit" in text or "github.com" in text
+    uses_checkout = "pre-commit" in text or "github.com" in text
     (home / ".gitconfig").write_text(GIT.format(checkout=_tree() if uses_checkout else "file:///nowhere"))
     for name in ("helm", "kustomize", "kubectl"):
         _program(programs / name, STAND_IN.format(examples=ROOT / "examples" / "ai-inference"))
@@ -200,7 +200,7 @@ def _environment(folder: Path, text: str) -> dict[str, str]:
     _program(programs / "meshlint", f'#!/bin/sh\nPYTHONPATH={path} exec {sys.executable} -m meshlint "$@"\n')
     for name in ("python3", "python"):
         _program(programs / name, f'#!/bin/sh\nexec {sys.executable} "$@"\n')
-    if uses_pip:
+    if "pip" in text:
         venv.create(folder / "python", symlinks=True)
         pip = f"{sys.executable} -m pip --python {folder}/python/bin/python"
         _program(programs / "pip", f'#!/bin/sh\nexec {pip} "$@"\n')
@@ -213,7 +213,7 @@ def _environment(folder: Path, text: str) -> dict[str, str]:
         "PYTHONPATH": str(_packages()),
         "PIP_NO_INDEX": "1",
         "PIP_NO_BUILD_ISOLATION": "0",
-        "PIP_FIND_LINKS": str(_wheels()) if uses_pip else "",
+        "PIP_FIND_LINKS": str(_wheels()) if "pip install meshlint" in text else "",
         "PIP_REQUIRE_VIRTUALENV": "1",
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
         "PRE_COMMIT_HOME": str(home / "pre-commit"),
