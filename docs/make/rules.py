@@ -32,7 +32,7 @@ OTHERS = "About the input"
 
 def pages() -> Iterator[tuple[str, str]]:
     """The file names under `rules/` and the texts of all pages about rules."""
-    infos = catalog.infos()
+    infos = catalog.own()
     yield "index.md", _by_category(infos.values())
     yield "pitfalls.md", _by_pitfall(infos.values())
     yield "peers.md", _by_peer(infos.values())
@@ -50,7 +50,7 @@ def folder(info: RuleInfo) -> Path:
 
 def linked(text: str, to: Callable[[RuleInfo], str | None]) -> str:
     """A Markdown text in which every rule named in backticks is a link, code blocks apart."""
-    infos = catalog.infos()
+    infos = catalog.own()
 
     def link(match: re.Match[str]) -> str:
         target = to(infos[match[1]]) if match[1] in infos else None

@@ -94,7 +94,7 @@ def _target(page: str, link: re.Match[str]) -> str:
 
 def _rules_page(path: str) -> str | None:
     """The page of the rule whose folder, or README, this is."""
-    for info in catalog.infos().values():
+    for info in catalog.own().values():
         if path.removesuffix("/README.md") == rules.folder(info).relative_to(DOCS.parent).as_posix():
             return f"rules/{rules.page(info)}"
     return None
@@ -127,7 +127,7 @@ RULES = (("By category", "index.md"), ("By pitfall", "pitfalls.md"), ("By other 
 
 
 def _categories() -> Iterator[dict[str, Any]]:
-    infos = catalog.infos().values()
+    infos = catalog.own().values()
     for category in dict.fromkeys(info.category for info in infos):
         yield {category: [{info.id: f"rules/{rules.page(info)}"} for info in infos if info.category == category]}
 

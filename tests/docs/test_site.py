@@ -18,7 +18,7 @@ sys.path.insert(0, str(ROOT / "docs"))
 from make import __main__ as program  # noqa: E402
 from make import site as maker  # noqa: E402
 
-INFOS = catalog.infos()
+INFOS = catalog.own()
 
 
 @pytest.fixture(scope="module")
