@@ -115,20 +115,20 @@ def _examples(info: RuleInfo) -> str:
         "good": ("Not found", "Nearly the same, and in order."),
     }
     return "\n\n".join(
-        f"### {title}\n\n{note}\n\n" + "\n\n".join(map(_example, found))
+        f"### {title}\n\n{note}\n\n" + "\n\n".join(_example(path, opened=path is found[0]) for path in found)
         for sort, (title, note) in sorts.items()
         if (found := sorted((folder(info) / "examples").glob(f"{sort}*")))
     )
 
 
-def _example(path: Path) -> str:
+def _example(path: Path, *, opened: bool) -> str:
     files = sorted(file for file in path.rglob("*") if file.is_file()) if path.is_dir() else [path]
     comments = [
         line for file in files for line in file.read_text(encoding="utf-8").splitlines()[:1] if line[:2] == "# "
     ]
     title = comments[0][2:].rstrip(".") if comments and not EXPECTED.search(comments[0]) else _words(path)
     shown = "\n\n".join(_file(file, path) for file in files)
-    return f'??? example "{title.replace(chr(34), chr(39))}"\n\n' + _indented(shown)
+    return f'???{"+" if opened else ""} example "{title.replace(chr(34), chr(39))}"\n\n' + _indented(shown)
 
 
 def _words(path: Path) -> str:
