@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import sys
-from collections import defaultdict
+from collections.abc import Mapping
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -19,6 +20,7 @@ from make import __main__ as program  # noqa: E402
 from make import site as maker  # noqa: E402
 
 INFOS = catalog.own()
+ELSEWHERE = re.compile(r"[a-z]+:|//")
 
 
 @pytest.fixture(scope="module")
@@ -50,20 +52,28 @@ class Page(HTMLParser):
 
 
 def test_no_link_is_broken_and_nothing_is_loaded_from_elsewhere(site: Path) -> None:
-    parsed = {file.resolve(): Page(file) for file in site.rglob("*.html") if file.name != "404.html"}
-    broken = defaultdict(list)
-    for file, page in parsed.items():
-        for link in [*page.links, *page.loaded]:
-            path, _, anchor = link.partition("#")
-            if re.match(r"[a-z]+:|//", link):
-                if link in page.loaded:
-                    broken[file.name].append(link)
-                continue
-            target = (file.parent / unquote(path)).resolve() if path not in ("", ".") else file
-            target = target / "index.html" if target.is_dir() else target
-            if not target.exists() or (anchor and target in parsed and unquote(anchor) not in parsed[target].anchors):
-                broken[file.name].append(link)
-    assert broken == {}
+    files = {path.relative_to(site).as_posix() for path in site.rglob("*") if path.is_file()}
+    parsed = {name: Page(site / name) for name in files if name.endswith(".html") and name != "404.html"}
+    assert [(name, url) for name, page in parsed.items() for url in page.loaded if ELSEWHERE.match(url)] == []
+    links = {(name, link) for name, page in parsed.items() for link in (*page.links, *page.loaded)}
+    assert sorted(link for link in links if not leads(*link, files, parsed)) == []
+
+
+def leads(page: str, link: str, files: set[str], parsed: Mapping[str, Page]) -> bool:
+    """Whether a link of a page leads to another site, or to a file of this one and an anchor that it has."""
+    path, _, anchor = link.partition("#")
+    target = posixpath.normpath(posixpath.join(posixpath.dirname(page), unquote(path))) if path else page
+    target = {".": "index.html"}.get(target, target)
+    return bool(ELSEWHERE.match(link)) or (
+        target in files and (not anchor or target not in parsed or unquote(anchor) in parsed[target].anchors)
+    )
+
+
+def test_links_that_lead_nowhere_are_noticed(tmp_path: Path) -> None:
+    (tmp_path / "page.html").write_text('<h1 id="top">Page</h1>')
+    parsed = {"rules/page.html": Page(tmp_path / "page.html")}
+    given = ["page.html", "#top", "page.html#top", "https://istio.io", "other.html", "#bottom", "../page.html"]
+    assert [leads("rules/page.html", link, {"rules/page.html"}, parsed) for link in given] == [True] * 4 + [False] * 3
 
 
 @pytest.mark.parametrize("id", INFOS)
@@ -79,25 +89,29 @@ def test_every_rule_has_a_page_with_its_facts_and_examples(id: str, site: Path) 
     assert [example.name for example in examples if example.name not in page] == []
 
 
-def test_the_lines_of_findings_and_of_fixes_are_marked() -> None:
-    page = maker.pages()["rules/timeouts/timeout-cuts-streaming-response.md"]
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    return maker.pages()
+
+
+def test_the_lines_of_findings_and_of_fixes_are_marked(texts: dict[str, str]) -> None:
+    page = texts["rules/timeouts/timeout-cuts-streaming-response.md"]
     assert '```yaml title="bad_generation_path.yaml" linenums="1" hl_lines="17 25"' in page
     assert '```yaml title="fixed_generation_path.yaml" linenums="1" hl_lines="17 25"' in page
     assert '```yaml title="good_long_enough.yaml" linenums="1"\n' in page
 
 
-def test_rules_are_found_by_category_by_pitfall_and_by_the_ids_of_other_tools() -> None:
-    pages = maker.pages()
+def test_rules_are_found_by_category_by_pitfall_and_by_the_ids_of_other_tools(texts: dict[str, str]) -> None:
     for info in INFOS.values():
         link = f"| [`{info.id}`]({info.category}/{info.id}.md) |"
-        assert link in pages["rules/index.md"].partition(f"\n## {info.category}\n")[2].partition("\n## ")[0]
+        assert link in texts["rules/index.md"].partition(f"\n## {info.category}\n")[2].partition("\n## ")[0]
         for pitfall in info.pitfalls or ("input",):
-            assert link in pages["rules/pitfalls.md"].partition(f"{{ #{pitfall} }}\n")[2].partition("\n## ")[0]
+            assert link in texts["rules/pitfalls.md"].partition(f"{{ #{pitfall} }}\n")[2].partition("\n## ")[0]
         for name in info.equivalents:
-            assert f"| `{name.partition(':')[2] or name}` {link}" in pages["rules/peers.md"]
+            assert f"| `{name.partition(':')[2] or name}` {link}" in texts["rules/peers.md"]
     assert (
         "## Kiali\n\n| there | here |\n| --- | --- |\n| `KIA0104` | [`egress-host-without-serviceentry`]"
-        in pages["rules/peers.md"]
+        in texts["rules/peers.md"]
     )
 
 
@@ -110,8 +124,8 @@ def test_a_new_rule_changes_nothing_that_is_committed() -> None:
     assert {name for name, number in named.items() if number > len(INFOS) / 2} == set()
 
 
-def test_the_navigation_has_every_page() -> None:
-    assert sorted(maker.pages()) == sorted(leaves(maker.navigation()))
+def test_the_navigation_has_every_page(texts: dict[str, str]) -> None:
+    assert sorted(texts) == sorted(leaves(maker.navigation()))
 
 
 def leaves(entries: object) -> list[str]:
