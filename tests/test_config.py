@@ -93,7 +93,12 @@ def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> Non
         ("settings:\n  world: opne\n", 2, 10, "settings.world is opne; did you mean open? (one of open, closed)"),
         ("rules:\n  x:\n    severity: critical\n", 3, 15, "one of error, warning, info"),
         ("settings:\n  inference:\n    - kind: chat\n      name: x\n", 3, 13, "one of generation"),
-        ("settings:\n  approved-egress-hosts: api.openai.com\n", 2, 26, "is not of type 'array'"),
+        (
+            "settings:\n  approved-egress-hosts: api.openai.com\n",
+            2,
+            26,
+            "settings.approved-egress-hosts is api.openai.com, and a list belongs there",
+        ),
         ("select: [mtls]\nselect: [egress]\n", 2, 1, "the key select is there twice"),
         ("a: [\n", 2, 1, "not YAML"),
         ("select: []\n---\nignore: []\n", 2, 1, "one YAML document"),
@@ -122,7 +127,7 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, line: i
             "rules:\n  port-accepts-plaintext:\n    options:\n      allow: [http]\n",
             4,
             15,
-            "'http' is not of type 'integer'",
+            "port-accepts-plaintext: allow[0] is http, and a whole number belongs there",
         ),
         (
             "rules:\n  timeout-cuts-streaming-response:\n    options: {min: soon}\n",

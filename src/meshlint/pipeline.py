@@ -1,24 +1,27 @@
 """The whole flow: paths, documents, resources, variants, meshes, findings, report."""
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import NamedTuple
 
 from .config import Config
+from .config.scope import Group, Idle, Scope, groups, idle, wanted
 from .finding import Audience, Confidence, Finding
 from .mesh.mesh import Mesh
+from .report.accepted import Entry
 from .report.report import Report, Summary, hidden_hint
 from .report.suppress import sift
 from .resource.inventory import Inventory, supplied
 from .resource.kinds import is_mesh_resource
 from .resource.kustomizations import Kustomizations
-from .resource.objects import resources
+from .resource.objects import resources, unwrapped
 from .resource.resource import Resource
 from .resource.variants import split
 from .rule import catalog
 from .rule.judge import configured, judge
 from .rule.rule import Rule
 from .source import files, yaml
-from .source.document import Failure, SourceFile
+from .source.document import Document, Failure, SourceFile
 from .source.suppression import Comment, comments
 
 Progress = Callable[[Sequence[SourceFile]], Iterable[SourceFile]]
@@ -46,11 +49,15 @@ class Part(NamedTuple):
 class Input(NamedTuple):
     """What is linted: one mesh per variant, and what there was to read.
 
-    `unreadable` files are no parts; `patches` are parts that kustomizations apply to objects, and which are none themselves.
+    `configured` are the meshes of the configuration that something was read for; `covered`: the run reads all that the
+    configuration is for. `unreadable` files are no parts; `patches` are parts that kustomizations apply to objects, and which
+    are none themselves.
     """
 
     meshes: tuple[Mesh, ...]
     variants: tuple[str, ...]
+    configured: tuple[str, ...]
+    covered: bool
     resources: tuple[Resource, ...]
     parts: tuple[Part, ...]
     patches: frozenset[str]
@@ -82,7 +89,9 @@ def read(
 ) -> Input:
     """Everything below the paths as meshes. Raises files.NoSuchPath and yaml.LibyamlMissing."""
     reading = files.read(paths, stdin)
-    return _input([_part(file) for file in progress(reading.files)], reading.failures, config, namespace)
+    covered = config.folder is not None and config.mesh is None and files.covers(paths, config.folder)
+    parts = [_part(file) for file in progress(wanted(config, reading.files))]
+    return _input(parts, reading.failures, config, namespace, covered)
 
 
 def edited(given: Input, texts: Mapping[str, str], config: Config, *, namespace: str | None = None) -> Input:
@@ -91,7 +100,7 @@ def edited(given: Input, texts: Mapping[str, str], config: Config, *, namespace:
         _part(part.file._replace(text=texts[part.file.name])) if part.file.name in texts else part
         for part in given.parts
     ]
-    return _input(parts, given.unreadable, config, namespace)
+    return _input(parts, given.unreadable, config, namespace, given.covered)
 
 
 def earlier(
@@ -103,8 +112,8 @@ def earlier(
     namespace: str | None = None,
 ) -> Input:
     """An input with some files as they were before; of those that are still there `reduced` are the paths."""
-    parts = [*(part for part in given.parts if part.file.path not in reduced), *map(_part, before)]
-    return _input(sorted(parts, key=lambda part: part.file.name), given.unreadable, config, namespace)
+    parts = [*(part for part in given.parts if part.file.path not in reduced), *map(_part, wanted(config, before))]
+    return _input(sorted(parts, key=lambda part: part.file.name), given.unreadable, config, namespace, covered=False)
 
 
 def _part(file: SourceFile) -> Part:
@@ -112,26 +121,51 @@ def _part(file: SourceFile) -> Part:
     return Part(file, loaded, tuple(comments(file, loaded.documents)))
 
 
-def _input(parts: Sequence[Part], unreadable: Sequence[Failure], config: Config, namespace: str | None) -> Input:
+def _input(
+    parts: Sequence[Part], unreadable: Sequence[Failure], config: Config, namespace: str | None, covered: bool
+) -> Input:
     failures = [*unreadable, *(failure for part in parts for failure in part.loaded.failures)]
     kustomizations = Kustomizations(namespace, [part.file for part in parts])
     patches = frozenset(part.file.name for part in parts if kustomizations.is_patch(part.file))
-    documents = [document for part in parts if part.file.name not in patches for document in part.loaded.documents]
-    objects = resources(documents, kustomizations.namespace)
-    variants = split(objects.resources)
-    whole = supplied(objects.resources)
-    meshes = tuple(Mesh(Inventory(variant.resources, whole), config.settings) for variant in variants)
+    whole = (part for part in parts if part.file.name not in patches)
+    documents = [one for part in whole for document in part.loaded.documents for one in unwrapped(document)]
+    named: list[str] = []
+    labels: list[str] = []
+    meshes: list[Mesh] = []
+    found: dict[int, Resource] = {}
+    for group in groups(config, [part.file for part in parts]):
+        objects = _objects(group, documents, parts, kustomizations)
+        found |= {id(resource.document): resource for resource in objects if id(resource.document) not in found}
+        if objects:
+            named += [group.name] if group.name else []
+            variants = split(objects)
+            labels += (": ".join(filter(None, (group.name, variant.label))) for variant in variants)
+            together = supplied(objects)
+            meshes += (Mesh(Inventory(variant.resources, together), group.settings) for variant in variants)
+    if not meshes:
+        labels, meshes = [""], [Mesh(Inventory(()), config.settings)]
     failures += dict.fromkeys(failure for mesh in meshes for failure in mesh.meshconfig.failures)
     return Input(
-        meshes,
-        tuple(variant.label for variant in variants),
-        objects.resources,
+        tuple(meshes),
+        tuple(labels),
+        tuple(named),
+        covered and not failures,
+        tuple(found[id(document)] for document in documents if id(document) in found),
         tuple(parts),
         patches,
-        objects.ignored,
+        sum(id(document) not in found for document in documents),
         tuple(unreadable),
         tuple(failures),
     )
+
+
+def _objects(
+    group: Group, documents: Iterable[Document], parts: Iterable[Part], kustomizations: Kustomizations
+) -> tuple[Resource, ...]:
+    """The objects of one mesh, to which kustomizations of other meshes give no namespace."""
+    apart = kustomizations.directories(part.file for part in parts if part.file.name in group.others)
+    inside = (document for document in documents if document.file.name in group.files)
+    return resources(inside, lambda file: kustomizations.namespace(file, apart)).resources
 
 
 def check(given: Input, config: Config, thresholds: Thresholds, ids: Sequence[str]) -> Report:
@@ -147,7 +181,10 @@ def judged(given: Input, config: Config, thresholds: Thresholds, rules: Sequence
     judgement = judge(rules, given.meshes, config)
     ran = [id for id in ids if id not in judgement.crashed]
     infos = {id: configured(info, config) for id, info in catalog.infos().items()}
-    sifted = sift(judgement.findings, given.comments, given.resources, infos, ran)
+    unfit = list(idle(config, given.files, [r.id for r in given.resources])) if given.covered else []
+    today = datetime.now(UTC).date()
+    accepted = _accepted(config, given.covered, unfit)
+    sifted = sift(judgement.findings, given.comments, given.resources, infos, ran, accepted, today)
     findings = sifted.findings
     hidden = tuple(finding for finding in findings if not thresholds.show(finding))
     return Report(
@@ -156,7 +193,7 @@ def judged(given: Input, config: Config, thresholds: Thresholds, rules: Sequence
         sifted.suppressed,
         judgement.superseded,
         (*given.failures, *judgement.failures),
-        _summary(given, hidden),
+        _summary(given, hidden, unfit),
     )
 
 
@@ -167,7 +204,21 @@ def _not_judged(given: Input) -> Iterable[str]:
         yield f"objects of Linkerd and the Gateway API are read and not judged yet ({len(others)} of them)"
 
 
-def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
+def _accepted(config: Config, covered: bool, unfit: Sequence[Idle]) -> list[Entry]:
+    """The suppressions of a configuration; of one with a pattern that fits nothing it is not known whether all was read."""
+    scope = Scope(config.folder)
+    return [
+        Entry(
+            given,
+            {word: catalog.named(word) for word in given.rules},
+            covered and not any(each.owner is given for each in unfit),
+            scope,
+        )
+        for given in config.suppressions
+    ]
+
+
+def _summary(given: Input, hidden: Sequence[Finding], unfit: Sequence[Idle]) -> Summary:
     return Summary(
         files=len(given.parts),
         documents=sum(len(part.loaded.documents) for part in given.parts),
@@ -176,6 +227,8 @@ def _summary(given: Input, hidden: Sequence[Finding]) -> Summary:
         routes=max((len(mesh.routes) for mesh in given.meshes), default=0),
         ports=max((len(mesh.ports) for mesh in given.meshes), default=0),
         variants=given.variants,
+        meshes=given.configured,
+        idle=tuple(f"{each.place.file}:{each.place.span.start_line}: {each.message}" for each in unfit),
         helm=tuple(part.file.name for part in given.parts if part.loaded.helm),
         patches=tuple(sorted(given.patches)),
         assumed=tuple(dict.fromkeys((*_not_judged(given), *(line for m in given.meshes for line in m.assumptions)))),

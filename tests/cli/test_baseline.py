@@ -300,9 +300,9 @@ class TestFiles:
         ("old", "new", "said"),
         [
             ('"version": 1', '"version": 2', f"{FILE}:2: version 2 is not known to this meshlint; "),
-            ('"count": 1}', '"count": 0}', f"{FILE}:5: findings.0.count: 0 is less than the minimum of 1; "),
-            ('"rule": ', '"rul": ', f"{FILE}:5: unknown key rul in findings.0; did you mean rule?; "),
-            ('"severity": "warning"', '"severity": "bad"', f"{FILE}:5: findings.0.severity is bad (one of error, "),
+            ('"count": 1}', '"count": 0}', f"{FILE}:5: findings[0].count: 0 is less than the minimum of 1; "),
+            ('"rule": ', '"rul": ', f"{FILE}:5: unknown key rul in findings[0]; did you mean rule?; "),
+            ('"severity": "warning"', '"severity": "bad"', f"{FILE}:5: findings[0].severity is bad (one of error, "),
             (
                 '"findings": [',
                 "<<<<<<< ours",

@@ -8,7 +8,6 @@ import sys
 import click
 
 from .. import pipeline
-from ..finding import Audience, Confidence
 from ..report import baseline
 from ..report.printable import printable
 from . import common
@@ -17,19 +16,27 @@ from .check import chosen, nothing
 
 @click.command("baseline")
 @common.input_options
-@click.option("-o", "--output", metavar="FILE", help=f"Write it there, not to {baseline.NAME}.")
+@click.option(
+    "-o",
+    "--output",
+    metavar="FILE",
+    help=f"Write it there. [default: the configuration's baseline, or {baseline.NAME}]",
+)
 @common.judging_options
 @click.option("--allow-empty", is_flag=True, help="An input without any mesh resource is no error.")
 def command(
     paths: tuple[str, ...],
     namespace: str | None,
     config_file: str | None,
+    isolated: bool,
+    mesh: str | None,
     world: str | None,
     output: str | None,
     select: tuple[str, ...],
+    extend_select: tuple[str, ...],
     ignore: tuple[str, ...],
-    audience: str,
-    min_confidence: str,
+    audience: str | None,
+    min_confidence: str | None,
     allow_empty: bool,
 ) -> None:
     """Write the findings of today to a file, so that meshlint check --baseline FILE tells only new ones.
@@ -40,14 +47,14 @@ def command(
     """
     paths = paths or (".",)
     with common.usage_errors():
-        config = common.load_config(paths, config_file, world)
-        ids = chosen(config, select, ignore)
+        config = common.load_config(paths, config_file, isolated, world, mesh)
+        ids = chosen(config, select, extend_select, ignore)
         given = common.read(paths, config, namespace)
-        thresholds = pipeline.Thresholds(Audience[audience.upper()], Confidence[min_confidence.upper()])
+        thresholds = common.thresholds(config, audience, min_confidence)
         report = pipeline.check(given, config, thresholds, ids)
     if given.is_empty and not allow_empty and not report.failures:
         common.fail(nothing(given), 2)
-    file = output or baseline.NAME
+    file = output or config.baseline or baseline.NAME
     found = baseline.of(report.findings, paths, file)
     _write(file, baseline.text(found))
     for failure in report.failures:

@@ -45,6 +45,8 @@ def command(
     paths: tuple[str, ...],
     namespace: str | None,
     config_file: str | None,
+    isolated: bool,
+    mesh: str | None,
     world: str | None,
     caller: str | None,
     plaintext: bool,
@@ -78,7 +80,7 @@ def command(
     request = Request(method, path, host, dict(map(_header, headers)), tcp)
     paths = paths or (".",)
     with common.usage_errors():
-        given = common.read(paths, common.load_config(paths, config_file, world), namespace)
+        given = common.read(paths, common.load_config(paths, config_file, isolated, world, mesh), namespace)
     common.tell_failures(given)
     answers = [
         _Found(label if len(given.variants) > 1 else "", port, answer)

@@ -10,7 +10,8 @@ import click
 
 from .. import pipeline
 from ..config import Config
-from ..finding import Audience, Confidence, Severity
+from ..config.schema import DEFAULTS, LEVELS
+from ..finding import Severity
 from ..report.report import Report, exit_code
 from ..rule import catalog
 from ..source.files import ancestors
@@ -26,10 +27,8 @@ FORMATS = ("full", "concise", "json", "sarif")
 @common.judging_options
 @click.option(
     "--fail-on",
-    type=click.Choice(["info", "warning", "error", "never"]),
-    default="warning",
-    show_default=True,
-    help="Severity from which on a finding makes the exit code 1.",
+    type=click.Choice(LEVELS["fail-on"]),
+    help=f"Severity from which on a finding makes the exit code 1. {common.default('fail-on')}",
 )
 @narrowing.options
 @click.option("--exit-zero", is_flag=True, help="Findings never fail the run.")
@@ -40,14 +39,17 @@ def command(
     paths: tuple[str, ...],
     namespace: str | None,
     config_file: str | None,
+    isolated: bool,
+    mesh: str | None,
     world: str | None,
     format_: str,
     output: str | None,
     select: tuple[str, ...],
+    extend_select: tuple[str, ...],
     ignore: tuple[str, ...],
-    audience: str,
-    min_confidence: str,
-    fail_on: str,
+    audience: str | None,
+    min_confidence: str | None,
+    fail_on: str | None,
     baseline: str | None,
     since: str | None,
     exit_zero: bool,
@@ -61,15 +63,16 @@ def command(
     """
     paths = paths or (".",)
     with common.usage_errors():
-        config = common.load_config(paths, config_file, world)
-        ids = chosen(config, select, ignore)
+        config = common.load_config(paths, config_file, isolated, world, mesh)
+        ids = chosen(config, select, extend_select, ignore)
         narrow = narrowing.narrowing(config, paths, baseline, since)
         given = common.read(paths, config, namespace)
-        thresholds = pipeline.Thresholds(Audience[audience.upper()], Confidence[min_confidence.upper()])
+        thresholds = common.thresholds(config, audience, min_confidence)
         check = narrowing.Check(config, namespace, thresholds, ids)
         report = narrow.of(check.of(given), given, check)
     _write(report, ids, format_, output, color, show_suppressed)
     _summarise(report, paths, color)
+    fail_on = fail_on or config.fail_on or DEFAULTS["fail-on"]
     failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
     code = exit_code(report, failing)
     if given.is_empty and not allow_empty and not report.findings and not report.failures:
@@ -77,15 +80,15 @@ def command(
     sys.exit(code)
 
 
-def chosen(config: Config, select: tuple[str, ...], ignore: tuple[str, ...]) -> list[str]:
-    """The rules to run: the command line's selection in place of the configuration's, its exceptions beside them."""
-    chosen = _words(select) or config.select
-    excepted = (*config.ignore, *_words(ignore))
-    for word in (*chosen, *excepted):
-        message = catalog.unknown(word)
-        if message:
+def chosen(
+    config: Config, select: tuple[str, ...], extend_select: tuple[str, ...], ignore: tuple[str, ...]
+) -> list[str]:
+    """The rules to run, by the words of the command line and of the configuration."""
+    only, without, besides = map(_words, (select, ignore, extend_select))
+    for word in (*only, *without, *besides):
+        if message := catalog.unknown(word):
             common.fail(message, 2)
-    return catalog.chosen(chosen, excepted)
+    return catalog.chosen(only, without, besides, config)
 
 
 def _words(values: tuple[str, ...]) -> tuple[str, ...]:

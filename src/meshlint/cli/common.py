@@ -12,7 +12,9 @@ import click
 
 from .. import config as configuration
 from .. import pipeline
-from ..config import Config, ConfigError
+from ..config import Config, ConfigError, suggestion
+from ..config.schema import DEFAULTS, LEVELS
+from ..finding import Audience, Confidence
 from ..mesh.effective import Reason
 from ..report.printable import printable
 from ..rule import catalog
@@ -31,7 +33,14 @@ def input_options(command: F) -> F:
     for option in (
         click.argument("paths", nargs=-1, metavar="[PATH]..."),
         click.option("-n", "--namespace", metavar="NAME", help="Namespace of objects that name none."),
-        click.option("--config", "config_file", metavar="FILE", help="This meshlint.yaml and no other."),
+        click.option(
+            "--config",
+            "config_file",
+            metavar="FILE",
+            help="This configuration (YAML, or a pyproject.toml) and no other.",
+        ),
+        click.option("--isolated", is_flag=True, help="No configuration at all."),
+        click.option("--mesh", metavar="NAME", help="Only this one of the configuration's meshes."),
         click.option("--world", type=click.Choice(["open", "closed"]), help="closed: the input is the whole mesh."),
     ):
         command = option(command)
@@ -40,16 +49,39 @@ def input_options(command: F) -> F:
 
 def judging_options(command: F) -> F:
     """The options that say which rules run and which of their findings are shown."""
-    confidences = click.Choice(["low", "medium", "high"])
-    audiences = click.Choice(["regular", "pedantic", "auditor"])
     for option in (
-        click.option("--min-confidence", type=confidences, default="medium", show_default=True),
-        click.option("--audience", type=audiences, default="regular", show_default=True),
-        click.option("--ignore", multiple=True, metavar="RULES", help="Not these rules or categories (comma list)."),
-        click.option("--select", multiple=True, metavar="RULES", help="Only these rules or categories (comma list)."),
+        click.option(
+            "--min-confidence",
+            type=click.Choice(LEVELS["min-confidence"]),
+            help=f"How sure a finding must be to be shown. {default('min-confidence')}",
+        ),
+        click.option(
+            "--audience",
+            type=click.Choice(LEVELS["audience"]),
+            help=f"Who reads the findings: an auditor hears most. {default('audience')}",
+        ),
+        click.option("--ignore", multiple=True, metavar="RULES", help="Not these (comma list)."),
+        click.option(
+            "--extend-select", multiple=True, metavar="RULES", help="These besides those selected (comma list)."
+        ),
+        click.option(
+            "--select", multiple=True, metavar="RULES", help="Only these: ids, categories, peers' ids (comma list)."
+        ),
     ):
         command = option(command)
     return command
+
+
+def default(option: str) -> str:
+    """What help says of an option for which a configuration may have a value."""
+    return f"[default: {DEFAULTS[option]}, or the configuration's]"
+
+
+def thresholds(config: Config, audience: str | None, min_confidence: str | None) -> pipeline.Thresholds:
+    """The command line's, else the configuration's, else the usual ones."""
+    audience = audience or config.audience or DEFAULTS["audience"]
+    min_confidence = min_confidence or config.min_confidence or DEFAULTS["min-confidence"]
+    return pipeline.Thresholds(Audience[audience.upper()], Confidence[min_confidence.upper()])
 
 
 @contextmanager
@@ -69,11 +101,20 @@ def fail(message: str, code: int) -> NoReturn:
     sys.exit(code)
 
 
-def load_config(paths: Sequence[str], config_file: str | None, world: str | None) -> Config:
-    """The configuration with the command line's word over it. Raises ConfigError."""
-    config = configuration.load(paths, config_file)
+def load_config(
+    paths: Sequence[str], config_file: str | None, isolated: bool, world: str | None, mesh: str | None
+) -> Config:
+    """The configuration with the command line's words over it. Raises ConfigError."""
+    if isolated and config_file:
+        fail("--isolated leaves no room for --config", 2)
+    config = configuration.load(paths, config_file, isolated=isolated)
     catalog.check_config(config)
-    return config._replace(settings=config.settings._replace(world=world)) if world else config
+    names = [known.name for known in config.meshes]
+    if mesh is not None and mesh not in names:
+        where = config.file or "the configuration"
+        fail(f"--mesh {mesh}: {where} has no such mesh{suggestion(mesh, names)}", 2)
+    config = config._replace(mesh=mesh)
+    return config.with_world(world) if world else config
 
 
 def read(paths: Sequence[str], config: Config, namespace: str | None) -> pipeline.Input:

@@ -8,8 +8,10 @@ from pathlib import PurePath
 
 import click
 
+from .. import pipeline
 from ..mesh.facts.facts import facts
 from ..mesh.facts.values import unknown
+from ..report.printable import printable
 from . import common
 
 
@@ -27,6 +29,8 @@ def command(
     paths: tuple[str, ...],
     namespace: str | None,
     config_file: str | None,
+    isolated: bool,
+    mesh: str | None,
     world: str | None,
     admit: str,
     each: bool,
@@ -34,12 +38,21 @@ def command(
     """Print the effective policy of PATH... as JSON: what istiod makes of it, client by client."""
     paths = paths or (".",)
     failed = False
-    for mesh in [(path,) for path in paths] if each else [paths]:
+    for inputs in [(path,) for path in paths] if each else [paths]:
         with common.usage_errors():
-            given = common.read(mesh, common.load_config(mesh, config_file, world), namespace)
+            given = common.read(inputs, common.load_config(inputs, config_file, isolated, world, mesh), namespace)
         common.tell_failures(given)
+        _tell_others(given)
         failed |= bool(given.failures)
-        name = PurePath(mesh[0]).name.removesuffix(".yaml").removesuffix(".yml")
+        name = mesh or PurePath(inputs[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
         click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True, default=unknown))
     sys.exit(3 if failed else 0)
+
+
+def _tell_others(given: pipeline.Input) -> None:
+    """Says which one of several meshes and variants is told of."""
+    first, *others = given.variants
+    if others:
+        choice = " (--mesh chooses a mesh)" if given.configured else ""
+        click.echo(printable(f"meshlint: note: {first}, and not {', '.join(others)}{choice}"), err=True)

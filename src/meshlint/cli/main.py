@@ -18,6 +18,7 @@ _COMMANDS = {
     "show": "Print the effective policy with its reasons.",
     "can": "Say whether the mesh lets a call through.",
     "facts": "Print the whole effective policy as JSON.",
+    "config": "Print the schema of the configuration, or what holds.",
     "rules": "List the rules.",
     "explain": "Explain a rule.",
     "test": "Run the examples of rule folders.",

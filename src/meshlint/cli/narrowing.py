@@ -74,7 +74,8 @@ def _since(report: Report, revision: Revision, paths: Sequence[str], given: pipe
 
 def narrowing(config: Config, paths: Sequence[str], baseline: str | None, since: str | None) -> Narrowing:
     """What the command line and the configuration ask for; a file or a revision that is not there ends the run."""
-    known = None if baseline is None else _baseline(baseline)
+    file = baseline or config.baseline
+    known = None if file is None else _baseline(file)
     return Narrowing(paths, known, None if since is None else _revision(since, paths))
 
 

@@ -56,6 +56,8 @@ def command(
     paths: tuple[str, ...],
     namespace: str | None,
     config_file: str | None,
+    isolated: bool,
+    mesh: str | None,
     world: str | None,
     target: str | None,
     caller: str | None,
@@ -75,7 +77,7 @@ def command(
         common.fail(f"--to is for access and exposure, --from for access, not {what}", 2)
     paths = paths or (".",)
     with common.usage_errors():
-        given = common.read(paths, common.load_config(paths, config_file, world), namespace)
+        given = common.read(paths, common.load_config(paths, config_file, isolated, world, mesh), namespace)
     common.tell_failures(given)
     rows: dict[str, Callable[[Mesh], Iterator[Row]]] = {
         "ports": _ports,

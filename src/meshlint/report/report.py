@@ -22,8 +22,9 @@ class Summary(NamedTuple):
     """What was looked at, so that silence is credible.
 
     `ignored` counts documents that are no Kubernetes objects or of kinds unknown to meshlint; `helm` names templates and
-    `patches` kustomizations' patches that were skipped; `variants` has a label for each, so one for an input without collisions; `assumed` are sentences;
-    `hidden_hint` is the input that would decide most of the hidden findings.
+    `patches` kustomizations' patches that were skipped; `variants` has a label for each, so one for an input without collisions;
+    `meshes` are those of the configuration; `idle` are sentences, with their place, about patterns of it that fit nothing;
+    `assumed` are sentences; `hidden_hint` is the input that would decide most of the hidden findings.
     """
 
     files: int = 0
@@ -37,6 +38,8 @@ class Summary(NamedTuple):
     ports: int = 0
     assumed: tuple[str, ...] = ()
     hidden_hint: str | None = None
+    meshes: tuple[str, ...] = ()
+    idle: tuple[str, ...] = ()
 
 
 class Known(NamedTuple):

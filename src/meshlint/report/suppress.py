@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import date
 from typing import NamedTuple
 
 from ..config import suggestion
@@ -10,6 +11,7 @@ from ..finding import Finding, RuleInfo
 from ..resource.resource import Resource
 from ..source.document import Location, Mark
 from ..source.suppression import Comment
+from .accepted import Entry
 from .report import Suppressed, in_order
 
 ANNOTATION = "meshlint.io/ignore"
@@ -80,8 +82,13 @@ def sift(
     resources: Iterable[Resource],
     rules: Mapping[str, RuleInfo],
     ran: Collection[str],
+    accepted: Sequence[Entry] = (),
+    today: date = date.min,
 ) -> Sifted:
-    """Applies the suppressions of an input; only of rules that ran can be said that nothing was there to suppress."""
+    """Applies the suppressions of an input and of a configuration, as they are in force today.
+
+    Only of rules that ran can be said that nothing was there to suppress.
+    """
     suppressions = [*map(_of_comment, comments), *(s for r in resources for s in _of_annotation(r))]
     named = {rule for suppression in suppressions for rule in suppression.rules}
     covered = _Covered(finding for finding in findings if finding.rule.id in named)
@@ -91,8 +98,20 @@ def sift(
             suppression.used.add(finding.rule.id)
             where = suppression.location
             gone.setdefault(id(finding), Suppressed(finding, suppression.reason, where.file, where.span.start_line))
-    kept = [finding for finding in findings if id(finding) not in gone]
     wrong = [finding for suppression in suppressions for finding in _wrong(suppression, rules, ran)]
+    notes: dict[int, list[str]] = defaultdict(list)
+    for entry in accepted:
+        used = set()
+        for finding in entry.of(findings):
+            used.add(finding.rule.id)
+            if entry.holds(today):
+                where = entry.given.place
+                gone.setdefault(id(finding), Suppressed(finding, entry.given.reason, where.file, where.span.start_line))
+            else:
+                notes[id(finding)].append(entry.end)
+        if UNUSED in ran:
+            wrong += [_finding(rules[UNUSED], place, None, word, "") for place, word in entry.unused(used, ran)]
+    kept = [f._replace(notes=(*f.notes, *notes.get(id(f), ()))) for f in findings if id(f) not in gone]
     return Sifted(in_order([*kept, *wrong]), tuple(gone[id(f)] for f in findings if id(f) in gone))
 
 
@@ -126,18 +145,19 @@ def _wrong(suppression: Suppression, rules: Mapping[str, RuleInfo], ran: Collect
         unknown = [rule for rule in unused if rule not in rules]
         aside = "".join(f" (there is no rule {rule}{suggestion(rule, list(rules))})" for rule in unknown)
         named = " and ".join(unused) or "a suppression without rule ids"
-        yield _finding(rules[UNUSED], suppression, named, aside)
+        yield _finding(rules[UNUSED], suppression.location, suppression.resource, named, aside)
     if UNREASONED in ran and suppression.rules and not suppression.reason:
-        yield _finding(rules[UNREASONED], suppression, " and ".join(suppression.rules), "")
+        named = " and ".join(suppression.rules)
+        yield _finding(rules[UNREASONED], suppression.location, suppression.resource, named, "")
 
 
-def _finding(rule: RuleInfo, suppression: Suppression, named: str, unknown: str) -> Finding:
+def _finding(rule: RuleInfo, where: Location | Mark, resource: Resource | None, named: str, unknown: str) -> Finding:
     return Finding(
         rule,
         rule.severity,
         rule.confidence,
         rule.audience,
         rule.message.format(rules=named, unknown=unknown),
-        suppression.location,
-        suppression.resource.id if suppression.resource else None,
+        where,
+        resource.id if resource else None,
     )

@@ -122,9 +122,12 @@ def _sentences(report: Report, paths: str) -> Iterator[str]:
     ignored = f" ({summary.ignored} of them nothing that meshlint reads)" if summary.ignored else ""
     looked = [_count(summary.resources, "resource"), _count(summary.routes, "route"), _count(summary.ports, "port")]
     yield f"Checked {_count(summary.files, 'file')}, {_count(summary.documents, 'document')}{ignored}: {', '.join(looked)}."
-    if len(summary.variants) > 1:
+    if summary.meshes:
+        yield f"Checked as {_count(len(summary.meshes), 'mesh', 'meshes')}: {', '.join(summary.meshes)}."
+    if len(summary.variants) > max(1, len(summary.meshes)):
         labels = "; ".join(summary.variants[:SHOWN]) + ("; …" if len(summary.variants) > SHOWN else "")
         yield f"The same objects are defined differently, so {len(summary.variants)} variants were checked: {labels}."
+    yield from (f"{text}." for text in summary.idle)
     if summary.assumed:
         assumed = [line.rstrip(".") for line in summary.assumed[: 2 * SHOWN]]
         more = len(summary.assumed) - len(assumed)

@@ -48,11 +48,16 @@ class Kustomizations:
         self._look_above(path)
         return path in self._patches and path not in self._by_entry
 
-    def namespace(self, file: SourceFile) -> str | None:
-        """The namespace of a file's objects that name none; None where nothing says it."""
+    def namespace(self, file: SourceFile, apart: frozenset[str] = frozenset()) -> str | None:
+        """The namespace of a file's objects that name none; None where nothing says it. Directories that are `apart` say nothing."""
         if self._command_line or file.path is None:
             return self._command_line
-        return self._namespace(self._absolute(file.path), frozenset())
+        return self._namespace(self._absolute(file.path), apart)
+
+    def directories(self, files: Iterable[SourceFile]) -> frozenset[str]:
+        """The directories of the kustomizations among some files."""
+        paths = (file.path for file in files if file.path and os.path.basename(file.path) in _NAMES)
+        return frozenset(os.path.dirname(self._absolute(path)) for path in paths)
 
     def _absolute(self, path: str) -> str:
         directory, name = os.path.split(path)

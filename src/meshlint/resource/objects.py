@@ -26,7 +26,7 @@ def resources(documents: Iterable[Document], namespace_of: NamespaceOf) -> Objec
     found: list[Resource] = []
     ignored = 0
     for document in documents:
-        for part in _unwrapped(document):
+        for part in unwrapped(document):
             resource = _resource(part, namespace_of)
             if resource:
                 found.append(resource)
@@ -35,11 +35,12 @@ def resources(documents: Iterable[Document], namespace_of: NamespaceOf) -> Objec
     return Objects(tuple(found), ignored)
 
 
-def _unwrapped(document: Document) -> Iterator[Document]:
+def unwrapped(document: Document) -> Iterator[Document]:
+    """A document, or each item of a `kind: List` as one."""
     data = document.data
     if isinstance(data, dict) and isinstance(data.get("items"), list) and str(data.get("kind")).endswith("List"):
         for index in range(len(data["items"])):
-            yield from _unwrapped(document.within("items", index))
+            yield from unwrapped(document.within("items", index))
     else:
         yield document
 

@@ -23,6 +23,12 @@ NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 WORDS = "lower-case words with dashes between them"
 """What the id of a rule is, and a category."""
 
+ALL = "all"
+"""The word that names every rule."""
+
+
+_DEFAULTS = Config()
+
 
 class RuleError(Exception):
     """A rule folder that is not a rule; the message names the file and what is wrong with it."""
@@ -214,30 +220,82 @@ def rules(ids: Iterable[str]) -> tuple[list[Rule], list[Failure]]:
     return loaded, failures
 
 
-def chosen(select: Sequence[str], ignore: Sequence[str]) -> list[str]:
-    """The ids that a selection by ids and categories leaves, in catalog order; an empty `select` takes all."""
-    known = infos()
-    taken = [id for id, entry in known.items() if not select or {id, entry.category, "all"} & set(select)]
-    return [id for id in taken if not {id, known[id].category} & set(ignore)]
+def chosen(
+    select: Sequence[str] = (), ignore: Sequence[str] = (), extend: Sequence[str] = (), config: Config = _DEFAULTS
+) -> list[str]:
+    """The ids that run, in catalog order, by the words of the command line and of the configuration.
+
+    `select` (else every rule) and `extend` take, `ignore` goes before them, and a rule's own id before wider words. The command
+    line's `select` is in place of the file's two lists, and its words go before those of the file.
+    """
+    wanted = (*(select or (*(config.select or (ALL,)), *config.extend_select)), *extend)
+    asked = {*select, *extend}
+    ignored = {*config.ignore} - asked
+    steps = (  # the first that names a rule decides: words, whether as the rule's own id, whether it runs
+        (ignore, True, False),
+        (asked, True, True),
+        (ignore, False, False),
+        (ignored, True, False),
+        (wanted, True, True),
+        (ignored, False, False),
+        (wanted, False, True),
+    )
+    return [
+        id
+        for id, names in _names().items()
+        if next((runs for words, own, runs in steps if not ({id} if own else names).isdisjoint(words)), False)
+    ]
+
+
+def named(word: str) -> list[str]:
+    """The ids of the rules that a word names."""
+    return [id for id, names in _names().items() if word in names]
+
+
+def words() -> list[str]:
+    """Every word that names rules."""
+    return list(dict.fromkeys(word for id, names in _names().items() for word in (id, *sorted(names))))
 
 
 def unknown(word: str) -> str | None:
-    """What to say of a word that is neither a rule nor a category; None where it is one."""
-    words = [*infos(), *{entry.category: None for entry in infos().values()}, "all"]
-    return None if word in words else f"unknown rule {word}{suggestion(word, words)}"
+    """What to say of a word that names no rule; None where it names one."""
+    if named(word):
+        return None
+    if re.fullmatch(r"(?:IST|KIA)[0-9]{4}", word):
+        peer = "istioctl analyze" if word.startswith("IST") else "Kiali"
+        return f"no rule checks what {word} of {peer} does (meshlint rules --format json has the equivalents of each)"
+    return f"unknown rule {word}{suggestion(word, words())}"
+
+
+@cache
+def _names() -> Mapping[str, frozenset[str]]:
+    """By rule, what it may be called."""
+    return {id: frozenset((id, entry.category, ALL, *entry.equivalents)) for id, entry in infos().items()}
 
 
 def check_config(config: Config) -> None:
     """Raises ConfigError where a configuration names a rule that is not there, or an option it does not have."""
-    for word, where in config.places.items():
+    words = [(word, place) for word, place in config.places.items()]
+    for entry in config.suppressions:
+        words += [(word, entry.place.document.at(*entry.place.path, "rules", i)) for i, word in enumerate(entry.rules)]
+    for word, where in words:
         if message := unknown(word):
             raise ConfigError.at(where, message)
     for id, given in config.rules.items():
         place = given.place
         if id not in infos() and place:
-            raise ConfigError.at(place, f"unknown rule {id}{suggestion(id, list(infos()))}", key=True)
+            raise ConfigError.at(place, f"unknown rule {id}{suggestion(id, infos())}", key=True)
         if given.options and place:
             _check_options(infos()[id], given.options, config)
+
+
+def options_schema(entry: RuleInfo) -> dict[str, Any]:
+    """The schema of what a configuration may say of the options of a rule."""
+    known = {
+        name: {"description": option["description"], "default": option["default"], **option["schema"]}
+        for name, option in entry.options.items()
+    }
+    return {"type": "object", "additionalProperties": False, "properties": known}
 
 
 def _check_options(entry: RuleInfo, options: Mapping[str, Any], config: Config) -> None:
@@ -245,12 +303,7 @@ def _check_options(entry: RuleInfo, options: Mapping[str, Any], config: Config) 
 
     place = config.rules[entry.id].place
     assert place is not None
-    schema = {
-        "type": "object",
-        "additionalProperties": False,
-        "properties": {name: option["schema"] for name, option in entry.options.items()},
-    }
-    for error in jsonschema.Draft202012Validator(schema).iter_errors(options):
+    for error in jsonschema.Draft202012Validator(options_schema(entry)).iter_errors(options):
         below, message = explained(error)
         where = place.document.at(*place.path, "options", *error.absolute_path, *below)
         raise ConfigError.at(where, f"{entry.id}: {message}", key=bool(below))

@@ -43,6 +43,16 @@ def read(paths: Sequence[str], stdin: Callable[[], str]) -> Reading:
     return Reading(files, tuple(outcome for outcome in read_ if isinstance(outcome, Failure)))
 
 
+def covers(paths: Sequence[str], folder: str) -> bool:
+    """Whether one of some paths is a directory that is, or is around, an absolute one, so that all in it is read."""
+    around = set(ancestors(os.path.realpath(folder)))
+    return any(os.path.isdir(path) and os.path.realpath(path) in around for path in map(_plain, paths))
+
+
+def _plain(path: str) -> str:
+    return os.path.normpath(path.removesuffix("/**"))
+
+
 def ancestors(path: str) -> Iterator[str]:
     """An absolute path and the directories it lies in, the nearest first."""
     yield path
@@ -65,7 +75,7 @@ def _once(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _expand(text: str) -> Iterator[str]:
-    path = os.path.normpath(text.removesuffix("/**"))
+    path = _plain(text)
     if os.path.isdir(path):
         yield from _walk(path)
     elif os.path.exists(path):

@@ -119,14 +119,14 @@ def _duplicates(tree: Tree, node: Node, path: Path) -> Iterator[DuplicateKey]:
 
 
 class Tree:
-    """The nodes of one document, and the lines of its text."""
+    """The nodes of one document, those of its YAML where none are given, and the lines of its text."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: Document, root: Node | None = None) -> None:
         text = document.text
         self._first_line = document.line
         self.text = text
         self._lines = _line_starts(text)
-        self.root = _Reader(text).root()
+        self.root = root or _Reader(text).root()
         self.inside: dict[int, Node | None] = {}
         self.places: dict[tuple[Path, Path], Place] = {}
 

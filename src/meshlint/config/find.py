@@ -1,0 +1,63 @@
+"""Finds the configuration of a project."""
+
+import os.path
+from collections.abc import Sequence
+
+from ..source.files import ancestors
+from .model import Config, ConfigError
+
+NAMES = ("meshlint.yaml", ".meshlint.yaml")
+PYPROJECT = "pyproject.toml"
+
+
+def load(paths: Sequence[str], explicit: str | None = None, *, isolated: bool = False) -> Config:
+    """The configuration for some paths: `explicit`, else the nearest, else the defaults; these, too, when `isolated`.
+
+    Looked for from the first path upwards, not beyond the root of its git repository. Raises ConfigError.
+    """
+    found = None if isolated else explicit or nearest(paths)
+    if found is None:
+        return Config()
+    from .read import read
+
+    return read(found)
+
+
+def nearest(paths: Sequence[str]) -> str | None:
+    """The file that counts, as people would write it from here, where it is below the current directory."""
+    first = paths[0] if paths and paths[0] != "-" else "."
+    here = os.path.abspath(".")
+    for directory in ancestors(os.path.abspath(first.partition("*")[0] or ".")):
+        candidate = _in(directory)
+        if candidate:
+            return os.path.relpath(candidate) if candidate.startswith(os.path.join(here, "")) else candidate
+        if os.path.exists(os.path.join(directory, ".git")):
+            return None
+    return None
+
+
+def _in(directory: str) -> str | None:
+    for name in NAMES:
+        candidate = os.path.join(directory, name)
+        if os.path.isfile(candidate):
+            return candidate
+    candidate = os.path.join(directory, PYPROJECT)
+    return candidate if os.path.isfile(candidate) and _has_section(candidate) else None
+
+
+def _has_section(path: str) -> bool:
+    """Whether a pyproject.toml has `[tool.meshlint]`; one that is no TOML counts as having what it mentions."""
+    try:
+        with open(path, encoding="utf-8") as file:
+            text = file.read()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(path.replace(os.sep, "/"), 1, 1, f"cannot be read: {error}") from None
+    if "meshlint" not in text:
+        return False
+    import tomllib
+
+    try:
+        tool = tomllib.loads(text).get("tool")
+    except tomllib.TOMLDecodeError:
+        return True
+    return isinstance(tool, dict) and "meshlint" in tool

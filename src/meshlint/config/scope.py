@@ -1,0 +1,117 @@
+"""Which files and objects of an input the patterns of a configuration are about."""
+
+import os.path
+from collections.abc import Iterable, Iterator, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+from ..finding import ResourceId
+from ..source.document import Location, SourceFile
+from .model import Accepted, Config, MeshConfig, Settings
+
+
+class Scope:
+    """Files as patterns see them: relative to the folder of the configuration, links among folders resolved."""
+
+    def __init__(self, folder: str | None) -> None:
+        self._folder = os.path.realpath(folder or ".")
+        self._folders: dict[str, str] = {}
+        self._fitting: dict[tuple[str, str], bool] = {}
+
+    def fits(self, file: SourceFile, patterns: tuple[str, ...]) -> bool:
+        """Whether patterns as those of a .gitignore name a file; never one outside the folder, nor stdin."""
+        known = (file.name, "\n".join(patterns))
+        if known not in self._fitting:
+            name = self._relative(file)
+            self._fitting[known] = name is not None and bool(_spec(patterns).match_file(name))
+        return self._fitting[known]
+
+    def _relative(self, file: SourceFile) -> str | None:
+        if file.path is None:
+            return None
+        directory, name = os.path.split(file.path)
+        if directory not in self._folders:
+            self._folders[directory] = os.path.relpath(os.path.realpath(directory), self._folder)
+        within = self._folders[directory]
+        if within.split(os.sep)[0] == os.pardir:
+            return None
+        return os.path.normpath(os.path.join(within, name)).replace(os.sep, "/")
+
+
+REST = "(no mesh)"
+"""Name of what no mesh of a configuration has a pattern for."""
+
+
+class Group(NamedTuple):
+    """The files of one mesh, by its name in the configuration ("" where that has none), and those that only others have."""
+
+    name: str
+    settings: Settings
+    files: frozenset[str]
+    others: frozenset[str]
+
+
+def wanted(config: Config, files: Sequence[SourceFile]) -> Sequence[SourceFile]:
+    """The files of the only mesh that is wanted, else all."""
+    if config.mesh is None:
+        return files
+    scope = Scope(config.folder)
+    paths = next(mesh.paths for mesh in config.meshes if mesh.name == config.mesh)
+    return [file for file in files if scope.fits(file, paths)]
+
+
+def groups(config: Config, files: Sequence[SourceFile]) -> Iterator[Group]:
+    """The meshes that are wanted; what no mesh names comes last."""
+    scope = Scope(config.folder)
+    inside = [frozenset(file.name for file in files if scope.fits(file, mesh.paths)) for mesh in config.meshes]
+    named = frozenset[str]().union(*inside)
+    for mesh, own in zip(config.meshes, inside, strict=True):
+        if config.mesh in (None, mesh.name):
+            yield Group(mesh.name, mesh.settings, own, named - own)
+    if config.mesh is None:
+        rest = frozenset(file.name for file in files) - named
+        yield Group(REST if config.meshes else "", config.settings, rest, named)
+
+
+def fits_object(resource: ResourceId | None, globs: Iterable[str]) -> bool:
+    """Whether one of some globs `Kind namespace/name` names an object; `*` does not go beyond its part."""
+    from fnmatch import fnmatchcase
+
+    if resource is None:
+        return False
+    parts = str(resource).replace(" ", "/").split("/")
+    wanted = (glob.replace(" ", "/").split("/") for glob in globs)
+    return any(len(w) == len(parts) and all(map(fnmatchcase, parts, w)) for w in wanted)
+
+
+class Idle(NamedTuple):
+    """A pattern of a mesh or a suppression that fits nothing of what was read."""
+
+    owner: MeshConfig | Accepted
+    place: Location
+    message: str
+
+
+def idle(config: Config, files: Sequence[SourceFile], objects: Sequence[ResourceId]) -> Iterator[Idle]:
+    """In the order of the configuration."""
+    scope = Scope(config.folder)
+    owners: list[tuple[MeshConfig | Accepted, str]] = [(mesh, f"mesh {mesh.name}") for mesh in config.meshes]
+    owners += [(entry, "a suppression") for entry in config.suppressions]
+    for owner, name in owners:
+        for index, pattern in enumerate(owner.paths):
+            if not pattern.startswith("!") and not any(scope.fits(file, (pattern,)) for file in files):
+                yield _idle(owner, "paths", index, f"{pattern}, a path of {name}, fits no file that was read")
+        for index, glob in enumerate(owner.resources if isinstance(owner, Accepted) else ()):
+            if not any(fits_object(resource, (glob,)) for resource in objects):
+                yield _idle(owner, "resources", index, f"{glob}, a resource of {name}, fits no object that was read")
+
+
+def _idle(owner: MeshConfig | Accepted, field: str, index: int, message: str) -> Idle:
+    return Idle(owner, owner.place.document.at(*owner.place.path, field, index), message)
+
+
+@cache
+def _spec(patterns: tuple[str, ...]) -> Any:
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(patterns)
