@@ -12,6 +12,7 @@ import pytest
 
 import meshlint
 from meshlint.finding import Confidence, Fix, Related, ResourceId, Safety
+from meshlint.report import contract
 from meshlint.report import json as report_json
 from meshlint.report.fingerprint import fingerprinted, fingerprints
 from meshlint.report.report import Report, Summary, Suppressed
@@ -219,13 +220,13 @@ def test_suppressed_and_superseded_on_demand_only() -> None:
     assert data["findings"] == []
     assert data["suppressed"] == [
         {
-            "finding": report_json.finding(report.suppressed[0].finding),
+            "finding": contract.finding(report.suppressed[0].finding),
             "reason": "a demo",
             "file": "mesh.yaml",
             "line": 1,
         }
     ]
-    assert data["superseded"] == [report_json.finding(report.superseded[0])]
+    assert data["superseded"] == [contract.finding(report.superseded[0])]
 
 
 def test_suppressed_findings_keep_their_fingerprints(lint: Lint) -> None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from typing import TextIO
+from collections.abc import Sequence
 
 import click
 
@@ -14,16 +13,13 @@ from ..config.schema import DEFAULTS, LEVELS
 from ..finding import Severity
 from ..report.report import Report, exit_code
 from ..rule import catalog
-from ..source.files import ancestors
 from . import common, narrowing
-
-FORMATS = ("full", "concise", "json", "sarif")
+from .output import Output, Telling, destinations, output_options
 
 
 @click.command("check")
 @common.input_options
-@click.option("--format", "format_", type=click.Choice(FORMATS), default="full", show_default=True)
-@click.option("-o", "--output", metavar="FILE", help="Write the findings there.")
+@output_options
 @common.judging_options
 @click.option(
     "--fail-on",
@@ -42,8 +38,9 @@ def command(
     isolated: bool,
     mesh: str | None,
     world: str | None,
-    format_: str,
+    formats: tuple[Output, ...],
     output: str | None,
+    statistics: bool,
     select: tuple[str, ...],
     extend_select: tuple[str, ...],
     ignore: tuple[str, ...],
@@ -62,6 +59,7 @@ def command(
     Exit code: 0 clean, 1 findings that fail the run, 2 wrong usage or nothing to check, 3 something could not be checked.
     """
     paths = paths or (".",)
+    outputs = destinations(formats, output, statistics)
     with common.usage_errors():
         config = common.load_config(paths, config_file, isolated, world, mesh)
         ids = chosen(config, select, extend_select, ignore)
@@ -70,8 +68,8 @@ def command(
         thresholds = common.thresholds(config, audience, min_confidence)
         check = narrowing.Check(config, namespace, thresholds, ids)
         report = narrow.of(check.of(given), given, check)
-    _write(report, ids, format_, output, color, show_suppressed)
-    _summarise(report, paths, color)
+    notes = Telling(report, ids, color, show_suppressed, statistics).write(outputs)
+    _summarise(report, notes, paths, color)
     fail_on = fail_on or config.fail_on or DEFAULTS["fail-on"]
     failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
     code = exit_code(report, failing)
@@ -104,48 +102,10 @@ def nothing(given: pipeline.Input) -> str:
     return f"no mesh resource in {len(given.parts)} files: nothing was checked (--allow-empty accepts that){hint}"
 
 
-def _write(report: Report, ids: list[str], format_: str, output: str | None, color: str, suppressed: bool) -> None:
-    if output is None:
-        _write_to(sys.stdout, report, ids, format_, color, suppressed)
-        return
-    try:
-        with open(output, "w", encoding="utf-8") as file:
-            _write_to(file, report, ids, format_, "never" if color == "auto" else color, suppressed)
-    except OSError as error:
-        common.fail(f"{output}: {error.strerror}", 2)
-
-
-def _write_to(out: TextIO, report: Report, ids: list[str], format_: str, color: str, suppressed: bool) -> None:
-    if format_ == "json":
-        from ..report import json
-
-        json.write(report, out, show_suppressed=suppressed)
-    elif format_ == "sarif":
-        from ..report import sarif
-
-        rules = [catalog.documented(catalog.infos()[id]) for id in ids]
-        sarif.write(report, out, rules=rules, root=_root(), show_suppressed=suppressed)
-    else:
-        from ..report import text
-
-        printer = text.Printer(out, color=common.wants_color(color, out), width=common.width(out))
-        if format_ == "full":
-            text.write_findings(report, printer, show_suppressed=suppressed)
-        else:
-            text.write_concise(report, printer)
-
-
-def _summarise(report: Report, paths: tuple[str, ...], color: str) -> None:
+def _summarise(report: Report, notes: Sequence[str], paths: tuple[str, ...], color: str) -> None:
     import shlex
 
     from ..report import text
 
-    sys.stdout.flush()
     printer = text.Printer(sys.stderr, color=common.wants_color(color, sys.stderr), width=common.width(sys.stderr))
-    text.write_summary(report, printer, paths=shlex.join(paths))
-
-
-def _root() -> str:
-    """The root of the repository around the current directory, else that directory."""
-    here = os.getcwd()
-    return next((d for d in ancestors(here) if os.path.exists(os.path.join(d, ".git"))), here)
+    text.write_summary(report, printer, paths=shlex.join(paths), notes=notes)

@@ -16,7 +16,7 @@ from ..config import Config, ConfigError, suggestion
 from ..config.schema import DEFAULTS, LEVELS
 from ..finding import Audience, Confidence
 from ..mesh.effective import Reason
-from ..report.printable import printable
+from ..report.printable import logged, printable
 from ..rule import catalog
 from ..source.document import SourceFile
 from ..source.files import NoSuchPath
@@ -97,7 +97,7 @@ def usage_errors() -> Iterator[None]:
 
 def fail(message: str, code: int) -> NoReturn:
     """Says why nothing was done, and ends."""
-    click.echo(f"meshlint: {printable(message)}", err=True)
+    click.echo(logged(f"meshlint: {printable(message)}"), err=True)
     sys.exit(code)
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-import struct
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, repeat
 
 from ..finding import Finding
 from .identity import Identifier
@@ -20,8 +19,13 @@ LINE_FEED = 0x0A
 
 
 def fingerprinted(report: Report) -> Report:
-    """The report with the fingerprints of its findings; what is hidden or suppressed counts, so that names stay."""
+    """The report with the fingerprints of its findings; what is hidden or suppressed counts, so that names stay.
+
+    One that has them stays as it is.
+    """
     suppressed = [entry.finding for entry in report.suppressed]
+    if all(finding.fingerprint for finding in chain(report.findings, report.superseded, suppressed)):
+        return report
     kept = in_order([*report.findings, *report.hidden, *report.known, *report.unchanged, *suppressed])
     names = {
         id(f): name for group in (kept, report.superseded) for f, name in zip(group, fingerprints(group), strict=True)
@@ -55,24 +59,31 @@ def line_hashes(text: str) -> list[str]:
     A line's hash is a polynomial of the 100 UTF-16 units from its start on, without spaces and tabs, reaching into the
     lines below; the end of the file is a unit of its own, and zeros follow it.
     """
-    units = _units(text)
-    lengths = range(len(units) - BLOCK)
-    prefixes = list(accumulate(units, lambda total, unit: (total * FACTOR + unit) % WORD, initial=0))
-    leaving = pow(FACTOR, BLOCK, WORD)
-    starts = (i for i in lengths if i == 0 or units[i - 1] == LINE_FEED)
-    hashes = ((prefixes[i + BLOCK] - leaving * prefixes[i]) % WORD for i in starts)
     counted: Counter[int] = Counter()
     lines = []
-    for value in hashes:
+    for value in _hashes(_units(text)):
         counted[value] += 1
         lines.append(f"{value:x}:{counted[value]}")
     return lines
 
 
-def _units(text: str) -> list[int]:
+def _hashes(units: Iterable[int]) -> Iterator[int]:
+    """The polynomials of the blocks that begin at the start of a line: the difference of what was added up at both ends."""
+    leaving = pow(FACTOR, BLOCK, WORD)
+    begun: deque[tuple[int, int]] = deque([(0, 0)])
+    total = 0
+    for position, unit in enumerate(units, 1):
+        total = (total * FACTOR + unit) % WORD
+        if begun and position == begun[0][0] + BLOCK:
+            yield (total - leaving * begun.popleft()[1]) % WORD
+        if unit == LINE_FEED:
+            begun.append((position, total))
+
+
+def _units(text: str) -> Iterator[int]:
     significant = re.sub(r"\r\n?", "\n", text).replace(" ", "").replace("\t", "")
-    encoded = significant.encode("utf-16-le", "surrogatepass")
-    return [*struct.unpack(f"<{len(encoded) // 2}H", encoded), END_OF_FILE, *[0] * BLOCK]
+    encoded = significant.encode("utf-16", "surrogatepass")
+    return chain(memoryview(encoded).cast("H")[1:], [END_OF_FILE], repeat(0, BLOCK))
 
 
 def _digest(finding: Finding, identifier: Identifier) -> str:

@@ -21,3 +21,12 @@ def visible(character: str) -> str:
         return repr(character)[1:-1]
     code = ord(character)
     return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
+
+
+def logged(text: str, *, first: bool = True) -> str:
+    """What is printed, such that GitHub's and Azure's runners take it for no command (`::error::`, `##[error]`).
+
+    `first` says that a line begins with it.
+    """
+    text = text.replace("##[", r"#\x23[")
+    return text.replace("::", r"\x3a:", 1) if first and text.lstrip().startswith("::") else text

@@ -1,10 +1,10 @@
 """The outcome of a run: what was found, what was left out and why, what could not be checked, what was looked at."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
-from ..finding import Finding, Severity
+from ..finding import Confidence, Finding, Severity
 from ..source.document import Failure, Span
 from .identity import Identity
 
@@ -102,10 +102,33 @@ def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=_order))
 
 
+def worst_first(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """By severity, then by confidence, else as they come. Nothing is copied."""
+    for severity in sorted(Severity, reverse=True):
+        for confidence in sorted(Confidence, reverse=True):
+            yield from (f for f in findings if f.severity is severity and f.confidence is confidence)
+
+
 def hidden_hint(findings: Iterable[Finding]) -> str | None:
     """The missing input that most of some findings name; None where none names any."""
     named = Counter(finding.missing for finding in findings if finding.missing)
     return min(named, key=lambda missing: (-named[missing], missing)) if named else None
+
+
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """`1 error`, `2 errors`."""
+    return f"{number} {noun if number == 1 or noun == 'info' else plural or f'{noun}s'}"
+
+
+def found(report: Report) -> str:
+    """How much was found of each severity, the worst first."""
+    if not report.findings:
+        return "Nothing found"
+    counts = Counter(finding.severity for finding in report.findings)
+    parts = [
+        counted(counts[severity], str(severity)) for severity in sorted(Severity, reverse=True) if counts[severity]
+    ]
+    return f"Found {', '.join(parts)}"
 
 
 def failing(report: Report, fail_on: Severity | None) -> tuple[Finding, ...]:

@@ -6,8 +6,8 @@ default, `level: warning` among them.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any, TextIO
 from urllib.parse import quote
@@ -19,12 +19,17 @@ from ..finding import Confidence, Finding, Fix, RuleInfo, Severity
 from ..source.change import Edit
 from ..source.document import Failure, Location, Mark, Span
 from .fingerprint import fingerprinted, line_hashes
+from .paths import STDIN, Paths
 from .printable import printable
 from .report import Report, Suppressed
+from .stream import dump
 
 SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 HOME = "https://github.com/meshlint/meshlint"
 ROOT = "%SRCROOT%"
+
+MOST = 25_000
+"""Results of a run that GitHub takes; it shows the 5,000 worst."""
 
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 _SECURITY = {Severity.ERROR: "8.0", Severity.WARNING: "5.5", Severity.INFO: "2.0"}
@@ -39,23 +44,34 @@ def write(report: Report, out: TextIO, *, rules: Sequence[RuleInfo], root: str, 
     """
     report = fingerprinted(report)
     writer = _Writer(rules, root, "new" if report.baseline else None)
-    results = [writer.result(finding) for finding in report.findings]
-    if show_suppressed:
-        results += [writer.suppressed(entry) for entry in report.suppressed]
+    aside = report.suppressed if show_suppressed else ()
     run = om.Run(
         tool=om.Tool(driver=writer.driver()),
-        results=results,
+        results=chain(map(writer.result, report.findings), map(writer.suppressed, aside)),
         column_kind="unicodeCodePoints",
         original_uri_base_ids={ROOT: om.ArtifactLocation(description=om.Message(text="The root of the repository"))},
         invocations=[writer.invocation(report.failures)],
     )
-    log = om.SarifLog(version="2.1.0", schema_uri=SCHEMA, runs=[run])
-    json.dump(plain(log), out, indent=2)
+    dump(plain(om.SarifLog(version="2.1.0", schema_uri=SCHEMA, runs=iter([run]))), out)
     out.write("\n")
 
 
+def beyond(report: Report) -> Iterator[str]:
+    """What GitHub will refuse of the report, in a sentence."""
+    if len(report.findings) > MOST:
+        yield (
+            f"GitHub code scanning refuses a run of more than {MOST:,} results, and these are {len(report.findings):,}: "
+            "narrow it with --select, --audience or a baseline."
+        )
+
+
 def plain(value: Any) -> Any:
-    """An object of sarif-om as JSON data; None and the -1 that stands for "not given" are left out."""
+    """An object of sarif-om as JSON data; None and the -1 that stands for "not given" are left out.
+
+    An iterator stays one.
+    """
+    if isinstance(value, Iterator):
+        return map(plain, value)
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, dict):
@@ -76,9 +92,8 @@ class _Writer:
         self._rules = rules
         self._state = state
         self._index = {rule.id: index for index, rule in enumerate(rules)}
-        self._root = Path(root).resolve()
-        self._artifacts: dict[str, Any] = {}
-        self._hashes: dict[str, list[str]] = {}
+        self._paths = Paths(root)
+        self._hashed: tuple[str, list[str]] = ("", [])
 
     def driver(self) -> Any:
         return om.ToolComponent(
@@ -165,21 +180,16 @@ class _Writer:
 
     def _artifact(self, file: str) -> Any:
         """Relative to the root of the repository; a file outside it has its own, absolute URI."""
-        if file == "<stdin>":
-            return om.ArtifactLocation(uri="stdin")
-        if file not in self._artifacts:
-            path = Path(file).resolve()
-            if path.is_relative_to(self._root):
-                uri = quote(path.relative_to(self._root).as_posix(), errors="surrogateescape")
-                self._artifacts[file] = om.ArtifactLocation(uri=uri, uri_base_id=ROOT)
-            else:
-                self._artifacts[file] = om.ArtifactLocation(uri=path.as_uri())
-        return self._artifacts[file]
+        path = self._paths.relative(file)
+        if path is not None:
+            return om.ArtifactLocation(uri=quote(path, errors="surrogateescape"), uri_base_id=ROOT)
+        return om.ArtifactLocation(uri="stdin" if file == STDIN else Path(file).resolve().as_uri())
 
     def _line_hash(self, place: Location | Mark) -> str:
-        if place.file not in self._hashes:
-            self._hashes[place.file] = line_hashes(place.source.text)
-        return self._hashes[place.file][place.span.start_line - 1]
+        """Results come by file, so the hashes of one file are kept."""
+        if self._hashed[0] != place.file:
+            self._hashed = (place.file, line_hashes(place.source.text))
+        return self._hashed[1][place.span.start_line - 1]
 
 
 def _region(span: Span) -> Any:

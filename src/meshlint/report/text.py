@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import textwrap
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from ..finding import Confidence, Finding, Severity
+from ..finding import Confidence, Finding
 from ..source.document import Location, Mark
 from .excerpt import excerpt
-from .printable import printable
-from .report import Compared, Known, Report, Since
+from .printable import logged, printable
+from .report import Compared, Known, Report, Since, counted, found
+from .statistics import rows
 
 Styled = tuple[str, str]
 """Text and its style: a severity, "place", "gutter", "bold" or nothing."""
@@ -42,8 +42,9 @@ class Printer:
         self.width = max(width, 40)
 
     def line(self, *parts: Styled) -> None:
-        """Writes one line; nothing in it can steer a terminal."""
-        safe = [(printable(text), style) for text, style in parts]
+        """Writes one line; nothing in it can steer a terminal, nor a runner that reads the log."""
+        told = [(printable(text), style) for text, style in parts if text]
+        safe = [(logged(text, first=index == 0), style) for index, (text, style) in enumerate(told)]
         if self._console is None:
             self._out.write("".join(text for text, _ in safe).rstrip() + "\n")
             return
@@ -105,13 +106,32 @@ def write_concise(report: Report, printer: Printer) -> None:
         )
 
 
-def write_summary(report: Report, printer: Printer, *, paths: str = ".") -> None:
-    """What was looked at, assumed, hidden, refused and not checked, and what to do next (`paths` as a shell wants them)."""
+def write_statistics(report: Report, printer: Printer) -> None:
+    """A line for each rule: how often it was found, how bad the worst is, how many have a fix."""
+    table = [
+        (str(row.findings), str(row.severity), row.rule.id, f"{row.fixable or '-'}", row.rule.title)
+        for row in rows(report)
+    ]
+    if not table:
+        return
+    heads = ("FINDINGS", "SEVERITY", "RULE", "FIXABLE", "TITLE")
+    widths = [max(len(line[column]) for line in (heads, *table)) for column in range(len(heads) - 1)]
+    for number, (findings, severity, rule, fixable, title) in enumerate((heads, *table)):
+        style = severity if number else "bold"
+        printer.line(
+            (f"{findings:>{widths[0]}}  ", "bold"),
+            (f"{severity:{widths[1]}}  ", style),
+            (f"{rule:{widths[2]}}  {fixable:>{widths[3]}}  {title}", "" if number else "bold"),
+        )
+
+
+def write_summary(report: Report, printer: Printer, *, paths: str = ".", notes: Sequence[str] = ()) -> None:
+    """What was looked at, assumed, hidden, refused and not checked, notes, and what to do next (`paths` as a shell wants them)."""
     for failure in report.failures:
         line = f":{failure.line}" if failure.line else ""
         what = "refused by istiod: " if failure.kind == "settings" else "not checked: "
         _wrapped(printer, (what, "error"), f"{failure.file}{line}: {failure.message}")
-    for text in _sentences(report, paths):
+    for text in (*_sentences(report, paths), *notes):
         for paragraph in text.split("\n"):
             _wrapped(printer, ("", ""), paragraph)
     printer.line(("Next: ", "bold"), (_next(report, paths), ""))
@@ -120,10 +140,10 @@ def write_summary(report: Report, printer: Printer, *, paths: str = ".") -> None
 def _sentences(report: Report, paths: str) -> Iterator[str]:
     summary = report.summary
     ignored = f" ({summary.ignored} of them nothing that meshlint reads)" if summary.ignored else ""
-    looked = [_count(summary.resources, "resource"), _count(summary.routes, "route"), _count(summary.ports, "port")]
-    yield f"Checked {_count(summary.files, 'file')}, {_count(summary.documents, 'document')}{ignored}: {', '.join(looked)}."
+    looked = [counted(summary.resources, "resource"), counted(summary.routes, "route"), counted(summary.ports, "port")]
+    yield f"Checked {counted(summary.files, 'file')}, {counted(summary.documents, 'document')}{ignored}: {', '.join(looked)}."
     if summary.meshes:
-        yield f"Checked as {_count(len(summary.meshes), 'mesh', 'meshes')}: {', '.join(summary.meshes)}."
+        yield f"Checked as {counted(len(summary.meshes), 'mesh', 'meshes')}: {', '.join(summary.meshes)}."
     if len(summary.variants) > max(1, len(summary.meshes)):
         labels = "; ".join(summary.variants[:SHOWN]) + ("; …" if len(summary.variants) > SHOWN else "")
         yield f"The same objects are defined differently, so {len(summary.variants)} variants were checked: {labels}."
@@ -137,7 +157,7 @@ def _sentences(report: Report, paths: str) -> Iterator[str]:
     if summary.patches:
         patches = _named(summary.patches, "patch", "patches")
         yield f"Skipped {patches} of kustomizations;\napply them: kustomize build … | meshlint check -"
-    yield f"{_found(report)}{_elsewhere(report)}{_left_out(report)}."
+    yield f"{found(report)}{_elsewhere(report)}{_left_out(report)}."
     if report.since:
         yield from _since(report.since)
     if report.baseline:
@@ -149,15 +169,7 @@ def _sentences(report: Report, paths: str) -> Iterator[str]:
 
 def _named(names: Sequence[str], noun: str, plural: str | None = None) -> str:
     """How many there are, and the first of them."""
-    return f"{_count(len(names), noun, plural)} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
-
-
-def _found(report: Report) -> str:
-    if not report.findings:
-        return "Nothing found"
-    counts = Counter(finding.severity for finding in report.findings)
-    parts = [_count(counts[severity], str(severity)) for severity in sorted(Severity, reverse=True) if counts[severity]]
-    return f"Found {', '.join(parts)}"
+    return f"{counted(len(names), noun, plural)} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
 
 
 def _elsewhere(report: Report) -> str:
@@ -170,10 +182,10 @@ def _elsewhere(report: Report) -> str:
 
 def _since(since: Since) -> Iterator[str]:
     if since.deleted:
-        came = f"; {_count(since.came, 'finding')} came with that" if since.came else "; no finding came with that"
+        came = f"; {counted(since.came, 'finding')} came with that" if since.came else "; no finding came with that"
         yield f"Deleted since {since.revision}: {_some(since.deleted)}{came}."
     if since.outside:
-        yield f"{_count(since.outside, 'file')} outside the repository: taken as unchanged."
+        yield f"{counted(since.outside, 'file')} outside the repository: taken as unchanged."
 
 
 def _baseline(compared: Compared, failed: bool, paths: str) -> Iterator[str]:
@@ -182,12 +194,12 @@ def _baseline(compared: Compared, failed: bool, paths: str) -> Iterator[str]:
     if compared.unseen:
         run = "a run without failures" if failed else f"a run over {_some(compared.paths)}"
         whether = "it is" if compared.unseen == 1 else "they are"
-        yield f"{_count(compared.unseen, 'known finding')} not seen: {run} tells whether {whether} gone."
+        yield f"{counted(compared.unseen, 'known finding')} not seen: {run} tells whether {whether} gone."
     if compared.gone:
         number = sum(known.times for known in compared.gone)
         more = len(compared.gone) - GONE
         rest = [f"and {more} more (--format json lists them)"] if more > 0 else []
-        head = f"{_count(number, 'known finding')} {'is' if number == 1 else 'are'} gone:"
+        head = f"{counted(number, 'known finding')} {'is' if number == 1 else 'are'} gone:"
         yield "\n- ".join([head, *map(_gone, compared.gone[:GONE]), *rest])
     if compared.unknown:
         yield f"The baseline names rules that are not there: {_some(compared.unknown)}."
@@ -221,10 +233,6 @@ def _next(report: Report, paths: str) -> str:
     return f"meshlint show ports {paths}"
 
 
-def _count(number: int, noun: str, plural: str | None = None) -> str:
-    return f"{number} {noun if number == 1 or noun == 'info' else plural or f'{noun}s'}"
-
-
 def _full(finding: Finding, printer: Printer) -> None:
     severity = str(finding.severity)
     _wrapped(printer, (f"{severity}[{finding.rule.id}]: ", severity), finding.message)
@@ -236,7 +244,7 @@ def _full(finding: Finding, printer: Printer) -> None:
         _snippet(related.location, "-", "gutter", printer)
     more = len(finding.related) - REASONS
     if more > 0:
-        _equals(printer, f"note: and {_count(more, 'more place')} (--format json lists them all)")
+        _equals(printer, f"note: and {counted(more, 'more place')} (--format json lists them all)")
     for note in finding.notes:
         _equals(printer, f"note: {note}")
     if finding.confidence < Confidence.HIGH:
