@@ -163,6 +163,13 @@ class TestWhatCounts:
         edit(repo / "chat.yaml", "      retries:\n        attempts: 0\n", "")
         assert since(repo, "HEAD", "--audience", "pedantic") == [(DEFAULT, "chat.yaml", 9), (SLOW, "chat.yaml", 12)]
 
+    def test_what_an_alias_stands_for_counts(self, repo: Path) -> None:
+        edit(repo / "chat.yaml", "  name: chat", "  name: chat\n  annotations:\n    slow: &slow 5s")
+        edit(repo / "chat.yaml", "timeout: 5s", "timeout: *slow")
+        commit(repo)
+        edit(repo / "chat.yaml", "&slow 5s", "&slow 6s")
+        assert since(repo, "HEAD") == [(SLOW, "chat.yaml", 14)]
+
     def test_a_new_place_of_one_decision_is_shown(self, repo: Path) -> None:
         """The finding stands at the workload that is new, not at the first one."""
         (repo / "mtls.yaml").write_text(WORKLOAD)
@@ -223,8 +230,14 @@ class TestDeletions:
         assert (places(found), found["since"]["deleted"]) == ([], [])
 
     def test_what_is_not_below_the_paths_was_not_read(self, repo: Path) -> None:
-        (repo / "chat.yaml").unlink()
-        assert report(repo, "--since", "HEAD", "llm.yaml", "mtls.yaml")["since"]["deleted"] == []
+        (repo / ".hidden").mkdir()
+        git(repo, "mv", "chat.yaml", ".hidden/chat.yaml")
+        commit(repo)
+        (repo / "llm.yaml").unlink()
+        (repo / ".hidden" / "chat.yaml").unlink()
+        assert report(repo, "--since", "HEAD", "mtls.yaml")["since"]["deleted"] == []
+        deleted = report(repo, "--since", "HEAD", ".")["since"]["deleted"]
+        assert deleted == ["Service shop/llm", "VirtualService shop/llm"]
 
 
 class TestRevisions:

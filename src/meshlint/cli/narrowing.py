@@ -66,6 +66,8 @@ def _since(report: Report, revision: Revision, paths: Sequence[str], given: pipe
         changes = revision.changes(given.files, paths)
     except RevisionError as error:
         common.fail(str(error), 2)
+    if not changes.before:
+        return changed(report, revision, changes, (), None)
     earlier = pipeline.earlier(given, changes.before, changes.reduced, check.config, namespace=check.namespace)
     there = {resource.key for resource in given.resources}
     deleted = tuple(sorted({str(r.id) for r in earlier.resources if r.key not in there}))

@@ -141,6 +141,11 @@ class Location(NamedTuple):
         return _place(self).value
 
     @property
+    def target(self) -> Span | None:
+        """The value that an alias stands for; None where it is none."""
+        return _place(self).target
+
+    @property
     def span(self) -> Span:
         """The part to show, always on one line: a scalar's own text, else the key, else the first line of the value."""
         return _place(self).span
@@ -203,12 +208,16 @@ class Mark(NamedTuple):
 
 
 class Place(NamedTuple):
-    """Where a part of a document stands. `path` is the longest part of the path that exists, below the document's root."""
+    """Where a part of a document stands. `path` is the longest part of the path that exists, below the document's root.
+
+    `target` is what the value stands for, where it is an alias.
+    """
 
     path: Path
     key: Span | None
     value: Span
     span: Span
+    target: Span | None = None
 
 
 def _has(data: Any, step: str | int) -> bool:

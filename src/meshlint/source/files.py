@@ -53,6 +53,11 @@ def _plain(path: str) -> str:
     return os.path.normpath(path.removesuffix("/**"))
 
 
+def is_left_out(folder: str) -> bool:
+    """Whether a folder of this name is hidden or vendored."""
+    return folder.startswith(".") or folder in VENDORED
+
+
 def ancestors(path: str) -> Iterator[str]:
     """An absolute path and the directories it lies in, the nearest first."""
     yield path
@@ -98,11 +103,7 @@ def _walk(root: str) -> Iterator[str]:
     for directory, folders, names in os.walk(root):
         ignored.enter(os.path.abspath(directory))
         here = os.path.normpath(directory)
-        folders[:] = sorted(
-            f
-            for f in folders
-            if not (f.startswith(".") or f in VENDORED or ignored.matches(os.path.join(here, f), True))
-        )
+        folders[:] = sorted(f for f in folders if not (is_left_out(f) or ignored.matches(os.path.join(here, f), True)))
         for name in sorted(names):
             path = name if here == "." else os.path.join(here, name)
             if name.endswith(SUFFIXES) and not ignored.matches(path, False):

@@ -74,7 +74,8 @@ def _place(tree: Tree, document: Document, path: Path) -> Place:
         key = None
     at_key = tree.span(key.start, key.end) if key else None
     shown = at_key if at_key and depth < len(wanted) else tree.shown(key, node)
-    return Place(found, at_key, tree.span(node.start, node.end), shown)
+    target = tree.span(node.target.start, node.target.end) if node.target else None
+    return Place(found, at_key, tree.span(node.start, node.end), shown, target)
 
 
 def duplicates(document: Document) -> tuple[DuplicateKey, ...]:

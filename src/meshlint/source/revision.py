@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .document import Location, Mark, SourceFile
-from .files import STDIN, SUFFIXES, ancestors
+from .files import STDIN, SUFFIXES, ancestors, is_left_out
 
 _KEPT = (
     "GIT_CEILING_DIRECTORIES",
@@ -93,8 +93,15 @@ class Changes(NamedTuple):
         if not changed:
             return False
         first = min(span.start_line for span in (place.key, place.value) if span)
-        index = bisect_left(changed, first, key=lambda stretch: stretch[1])
-        return index < len(changed) and changed[index][0] <= place.value.end_line
+        stretches = [(first, place.value.end_line)]
+        if isinstance(place, Location) and (target := place.target):
+            stretches.append((target.start_line, target.end_line))
+        return any(_overlaps(changed, *stretch) for stretch in stretches)
+
+
+def _overlaps(lines: Lines, first: int, last: int) -> bool:
+    index = bisect_left(lines, first, key=lambda stretch: stretch[1])
+    return index < len(lines) and lines[index][0] <= last
 
 
 class Revision(NamedTuple):
@@ -167,9 +174,7 @@ class Revision(NamedTuple):
         roots = [os.path.realpath(_directory(path)) for path in paths]
         for name in names:
             path = os.path.join(self.root, name)
-            if name.endswith(SUFFIXES) and any(
-                path == root or path.startswith(os.path.join(root, "")) for root in roots
-            ):
+            if name.endswith(SUFFIXES) and any(_is_below(path, root) for root in roots):
                 text = _git(self.root, "cat-file", "blob", f"{self.commit}:{name}").decode("utf-8", "replace")
                 yield SourceFile(os.path.relpath(path).replace(os.sep, "/"), text.removeprefix("\ufeff"), path)
 
@@ -209,6 +214,13 @@ def _directory(path: str) -> str:
     """A path, up to the directory before the first part that is a pattern."""
     literal = re.split(r"[*?\[]", path, maxsplit=1)[0]
     return path if literal == path or os.path.exists(path) else os.path.dirname(literal) or "."
+
+
+def _is_below(path: str, root: str) -> bool:
+    """Whether a file would be read for a path that is given: the file itself, or a folder around it."""
+    if not path.startswith(os.path.join(root, "")):
+        return path == root
+    return not any(map(is_left_out, os.path.relpath(path, root).split(os.sep)[:-1]))
 
 
 def _root(directory: str) -> str:
@@ -271,7 +283,7 @@ def _git(directory: str, *arguments: str, settings: Mapping[str, str] = MappingP
     except FileNotFoundError:
         raise RevisionError("--since asks git, which is not installed") from None
     if ran.returncode:
-        said = ran.stderr.decode("utf-8", "replace").strip()
+        said = " ".join(ran.stderr.decode("utf-8", "replace").split())
         raise RevisionError(f"--since: git {arguments[0]} failed: {said or f'exit code {ran.returncode}'}")
     return ran.stdout
 
@@ -279,7 +291,8 @@ def _git(directory: str, *arguments: str, settings: Mapping[str, str] = MappingP
 def _environment(settings: Mapping[str, str]) -> Mapping[str, str]:
     """This process' environment, with settings for git behind those that it has."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith("GIT_") or k.startswith(_KEPT)}
-    count = int(kept.get("GIT_CONFIG_COUNT") or 0)
+    given = kept.get("GIT_CONFIG_COUNT", "")
+    count = int(given) if given.isdecimal() else 0
     for number, (key, value) in enumerate(settings.items(), count):
         kept[f"GIT_CONFIG_KEY_{number}"], kept[f"GIT_CONFIG_VALUE_{number}"] = key, value
     return {**kept, **_SET, "GIT_CONFIG_COUNT": str(count + len(settings))}
