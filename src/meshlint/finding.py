@@ -108,17 +108,21 @@ class Related(NamedTuple):
 
 
 class Site(NamedTuple):
-    """Where a finding stands: a place, and the resource it is in."""
+    """Where a finding stands: a place, and the resource it is in.
+
+    `about` is the namespace (the mesh: no names) that is meant where the place is only the first that shows it.
+    """
 
     resource: ResourceId | None
     location: Location | Mark
+    about: ResourceId | None = None
 
 
 class Finding(NamedTuple):
     """A claim about what the mesh will do, with the place that decides it and the reasons.
 
     `notes` are reasons without a place (defaults, assumptions). `cause` is equal for findings that one decision caused;
-    `others` are the sites it has beside its own then. `changes` are what the rule's fix describes.
+    `others` are the sites it has beside its own then, and `about` is as in a Site. `changes` are what the rule's fix describes.
     """
 
     rule: RuleInfo
@@ -134,17 +138,18 @@ class Finding(NamedTuple):
     cause: str = ""
     changes: tuple[Change, ...] = ()
     fingerprint: str = ""
+    about: ResourceId | None = None
     others: tuple[Site, ...] = ()
 
     @property
     def sites(self) -> tuple[Site, ...]:
         """Where it stands, its own place first."""
-        return (Site(self.resource, self.location), *self.others)
+        return (Site(self.resource, self.location, self.about), *self.others)
 
     def standing_at(self, site: Site) -> "Finding":
         """The finding with another of its sites as its own."""
         others = tuple(other for other in self.sites if other != site)
-        return self._replace(resource=site.resource, location=site.location, others=others)
+        return self._replace(**site._asdict(), others=others)
 
     @property
     def fix(self) -> Fix | None:

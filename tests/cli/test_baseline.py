@@ -198,17 +198,36 @@ class TestKnown:
         (mesh / "meshlint.yaml").write_text(f"rules: {{{OPEN}: {{severity: info}}}}\n")
         assert new(check(mesh, "--fail-on", "info")) == []
 
-    def test_one_decision_is_known_by_every_place_it_stands_at(self, tmp_path: Path) -> None:
-        """A new workload under a known default is new, and the finding points at it, whatever the files are called."""
-        (tmp_path / "b.yaml").write_text(named(WORKLOAD, "cart"))
+    def test_one_decision_is_known_for_each_namespace(self, tmp_path: Path) -> None:
+        """Another namespace under a known default is new, and the finding points there, whatever the files are called."""
+        (tmp_path / "b.yaml").write_text(named(WORKLOAD, "cart") + "---\n" + named(WORKLOAD, "pay"))
         (tmp_path / "z.yaml").write_text(POLICY.replace("namespace: shop", "namespace: other"))
         assert meshlint("baseline", *SELECT, cwd=tmp_path).returncode == 0
         (tmp_path / "b.yaml").rename(tmp_path / "y.yaml")
+        (tmp_path / "x.yaml").write_text(named(WORKLOAD, "new"))
+        (tmp_path / "a.yaml").write_text("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop}\n")
         assert new(check(tmp_path)) == []
-        (tmp_path / "x.yaml").write_text(named(WORKLOAD, "pay"))
+        (tmp_path / "z1.yaml").write_text(named(WORKLOAD, "new").replace("shop", "warehouse"))
         report = check(tmp_path)
-        assert new(report) == [(OPEN, "x.yaml", 3)]
-        assert report["findings"][0]["related"][-1]["message"] == "the baseline knows 1 of the 2 places it stands at"
+        assert new(report) == [(OPEN, "z1.yaml", 3)]
+        assert report["findings"][0]["related"][-1]["message"] == "the baseline knows 1 of the 2 places it is about"
+
+    def test_a_default_that_is_shown_at_the_first_place_is_not_known_by_it(self, tmp_path: Path) -> None:
+        entry = (
+            "apiVersion: networking.istio.io/v1\nkind: ServiceEntry\nmetadata: {name: NAME, namespace: shop}\n"
+            "spec: {hosts: [NAME.example.com], ports: [{number: 443, name: tls, protocol: TLS}], resolution: DNS}\n"
+        )
+        select = ("--world", "closed", "--select", "egress-unrestricted")
+        (tmp_path / "m.yaml").write_text(named(entry, "m") + "---\n" + named(WORKLOAD, "cart"))
+        assert meshlint("baseline", *select, cwd=tmp_path).returncode == 0
+        lines = json.loads((tmp_path / FILE).read_text())["findings"]
+        assert [(line["kind"], line["name"], line["path"]) for line in lines] == [
+            ("Namespace", "shop", "metadata.name")
+        ]
+        (tmp_path / "a.yaml").write_text(named(entry, "a"))
+        run = meshlint("check", "--baseline", FILE, *select, cwd=tmp_path)
+        assert (run.returncode, run.stdout) == (0, "")
+        assert "Nothing found; 1 known (baseline)." in run.stderr
 
     def test_a_comment_is_known_by_its_words(self, mesh: Path) -> None:
         comment = "# meshlint: ignore[egress-unrestricted] "

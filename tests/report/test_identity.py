@@ -6,12 +6,12 @@ import random
 
 import pytest
 
-from meshlint.finding import Site
+from meshlint.finding import ResourceId, Site
 from meshlint.report.baseline import Stock, known
 from meshlint.report.identity import Identifier, Identity
 from meshlint.source.document import Mark, SourceFile, Span
 
-from .conftest import document, finding
+from .conftest import RULE, document, finding
 
 POLICY = """\
 apiVersion: security.istio.io/v1
@@ -41,13 +41,14 @@ PATHS = ("spec", "rules", 1, "to", 1, "operation", "paths", 1)
 
 
 def identity(content: str, *path: str | int) -> Identity:
-    return Identifier().identities(finding(document(content).at(*path)))[0]
+    (found,) = Identifier().identities(finding(document(content).at(*path)))
+    return found
 
 
 def is_known(before: str, path: tuple[str | int, ...], after: str, moved: tuple[str | int, ...]) -> bool:
     """Whether a finding in a text is the one that a baseline of another text knows."""
     stock = Stock(known([finding(document(before).at(*path))]))
-    ((entry,),) = stock.take([finding(document(after, "other.yaml").at(*moved))])
+    (((_, entry),),) = stock.take([finding(document(after, "other.yaml").at(*moved))])
     return entry is not None
 
 
@@ -74,6 +75,22 @@ def test_a_comment_is_called_by_its_words() -> None:
     named = Identifier().identity("unused-suppression", Site(None, mark))
     assert named == Identity("unused-suppression", "", "", "", "# meshlint: ignore[route-a] soon")
     assert str(named) == "unused-suppression: # meshlint: ignore[route-a] soon"
+
+
+def test_a_namespace_is_the_same_at_its_object_and_at_what_is_in_it() -> None:
+    namespace = document("kind: Namespace\nmetadata: {name: shop}\n")
+    there = finding(namespace.at("metadata", "name"), resource=ResourceId("v1", "Namespace", "", "shop"))
+    inside = finding(document(POLICY).at("metadata", "namespace"))
+    assert [*Identifier().identities(inside)] == [*Identifier().identities(there)]
+
+
+def test_what_is_about_a_namespace_or_the_mesh_does_not_depend_on_where_it_is_shown() -> None:
+    shop, mesh = ResourceId("v1", "Namespace", "", "shop"), ResourceId("", "", "", "")
+    place = document(POLICY).at("spec", "rules", 0)
+    assert [*Identifier().identities(finding(place, about=shop, others=(Site(None, place, mesh),)))] == [
+        Identity(RULE.id, "Namespace", "", "shop", "metadata.name"),
+        Identity(RULE.id, "", "", "", ""),
+    ]
 
 
 def test_other_lines_and_another_file_change_nothing() -> None:
@@ -111,8 +128,8 @@ def test_an_item_that_is_put_before_an_equal_place_does_not_take_its_entry() -> 
     path = ("spec", "http", 1, "timeout")
     after = document(ROUTE.replace("    - timeout: 6s\n", "    - timeout: 1s\n    - timeout: 6s\n"))
     stock = Stock(known([finding(document(ROUTE).at(*path))]))
-    new, old = stock.take([finding(after.at("spec", "http", i, "timeout")) for i in (1, 2)])
-    assert (new, [entry and entry.identity.place for entry in old]) == ([None], ["spec.http[1].timeout"])
+    taken = stock.take([finding(after.at("spec", "http", i, "timeout")) for i in (1, 2)])
+    assert [entry and entry.identity.place for ((_, entry),) in taken] == [None, "spec.http[1].timeout"]
     assert list(stock.left()) == []
 
 

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from ..assets import folder
 from ..config import explained
-from ..finding import Finding, Severity
+from ..finding import Finding, Severity, Site
 from ..source import yaml
 from ..source.document import Path, SourceFile
 from .identity import Identifier, Identity
@@ -107,16 +107,16 @@ def compare(
     )
 
 
-def _new(finding: Finding, entries: Sequence[Known | None]) -> Finding | None:
+def _new(finding: Finding, entries: Sequence[tuple[Site, Known | None]]) -> Finding | None:
     """A finding at its first site that is not known; None where there is none."""
-    worse = [entry for entry in entries if entry and entry.severity < finding.severity]
-    unknown = [site for site, entry in zip(finding.sites, entries, strict=True) if entry is None or entry in worse]
+    worse = [entry for _, entry in entries if entry and entry.severity < finding.severity]
+    unknown = [site for site, entry in entries if entry is None or entry in worse]
     if not unknown:
         return None
     known = len(entries) - len(unknown)
     notes = [
         *(f"the baseline knows it as {worse[0].severity}" for _ in worse[:1]),
-        *(f"the baseline knows {known} of the {len(entries)} places it stands at" for _ in range(known > 0)),
+        *(f"the baseline knows {known} of the {len(entries)} places it is about" for _ in range(known > 0)),
     ]
     return finding.standing_at(unknown[0])._replace(notes=(*finding.notes, *notes))
 
@@ -133,15 +133,16 @@ class Stock:
             for path in (*identity.moved, identity.place):
                 self._by_path[(*identity[:4], path)].append(index)
 
-    def take(self, findings: Sequence[Finding]) -> list[list[Known | None]]:
-        """For each finding the entries of its sites: what did not change where it moved goes before what stands where it did."""
-        sites = [(identity, f.severity) for f in findings for identity in self._identifier.identities(f)]
-        moved = [self._one(identity, severity, identity.moved) for identity, severity in sites]
+    def take(self, findings: Sequence[Finding]) -> list[list[tuple[Site, Known | None]]]:
+        """For each finding its sites with their entries: content that moved goes before what stands where it did."""
+        named = [self._identifier.identities(finding) for finding in findings]
+        wanted = [(identity, f.severity) for f, sites in zip(findings, named, strict=True) for identity in sites]
+        moved = [self._one(identity, severity, identity.moved) for identity, severity in wanted]
         taken = iter(
             entry or self._one(identity, severity, (identity.place,))
-            for entry, (identity, severity) in zip(moved, sites, strict=True)
+            for entry, (identity, severity) in zip(moved, wanted, strict=True)
         )
-        return [[next(taken) for _ in finding.sites] for finding in findings]
+        return [[(site, next(taken)) for site in sites.values()] for sites in named]
 
     def left(self) -> Iterator[Known]:
         """What no finding took."""

@@ -7,9 +7,9 @@ import re
 from collections import Counter
 from typing import Any, NamedTuple
 
-from ..finding import Finding, Site
+from ..finding import Finding, ResourceId, Site
 from ..source import yaml
-from ..source.document import Mark, Path, pointer
+from ..source.document import Location, Mark, Path, pointer
 
 _ITEM = re.compile(r"\[(\d+)#([0-9a-f]{8})\]")
 
@@ -55,15 +55,28 @@ class Identifier:
         self._counted: dict[int, Counter[str | None]] = {}
         self._inside: dict[str, Any] = {}
 
-    def identities(self, finding: Finding) -> tuple[Identity, ...]:
-        """One for each of its sites, its own first."""
-        return tuple(self.identity(finding.rule.id, site) for site in finding.sites)
+    def identities(self, finding: Finding) -> dict[Identity, Site]:
+        """Each with the first of its sites, in order."""
+        found: dict[Identity, Site] = {}
+        for site in finding.sites:
+            found.setdefault(self.identity(finding.rule.id, site), site)
+        return found
 
     def identity(self, rule: str, site: Site) -> Identity:
-        resource, place = site
-        path = place.words if isinstance(place, Mark) else self._path(place.document.data, place.found)
-        names = (resource.kind, resource.namespace, resource.name) if resource else ("", "", "")
-        return Identity(rule, *names, path)
+        """That a namespace is meant is said at its object or, failing that, at the first one that is in it."""
+        resource, place, about = site
+        if resource and place.found == ("metadata", "namespace"):
+            about = ResourceId("v1", "Namespace", "", resource.namespace)
+        if about:
+            return Identity(rule, about.kind, "", about.name, "metadata.name" if about.name else "")
+        return Identity(
+            rule,
+            *((resource.kind, resource.namespace, resource.name) if resource else ("", "", "")),
+            self._words(place),
+        )
+
+    def _words(self, place: Location | Mark) -> str:
+        return place.words if isinstance(place, Mark) else self._path(place.document.data, place.found)
 
     def _path(self, data: Any, path: Path) -> str:
         """`found` of a location, in which a text may hold YAML."""

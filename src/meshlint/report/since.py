@@ -48,6 +48,6 @@ def _came(findings: Sequence[Finding], earlier: Report) -> list[Finding | None]:
     suppressed = [entry.finding for entry in earlier.suppressed]
     stock = Stock(known([*earlier.findings, *earlier.hidden, *earlier.superseded, *suppressed]))
     return [
-        next((finding.standing_at(site) for site, entry in zip(finding.sites, entries, strict=True) if not entry), None)
+        next((finding.standing_at(site) for site, entry in entries if not entry), None)
         for finding, entries in zip(findings, stock.take(findings), strict=True)
     ]

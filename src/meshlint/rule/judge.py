@@ -13,7 +13,7 @@ from ..mesh.subjects import Egress, Host, Port, Route, WantedHost, Workload
 from ..resource.kinds import GroupKind
 from ..resource.resource import Resource
 from ..source.change import Change
-from ..source.document import Failure, Location, Span
+from ..source.document import Failure, Location, Path, Span
 from .rule import Evidence, Problem, Rule
 
 LISTED = 8
@@ -190,6 +190,7 @@ def _standing(member: Member, owners: Mapping[int, ResourceId]) -> tuple[bool, t
 def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Finding:
     first = members[0]
     info, problem = first.info, first.problem
+    sites = _sites(members, owners)
     related: dict[Related, None] = {}
     notes: dict[str, None] = {}
     told: set[int] = set()
@@ -212,14 +213,28 @@ def _finding(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> Fin
         next((m.problem.missing for m in members if m.problem.missing), None),
         problem.cause or "",
         _changes(members),
-        others=_sites(members, owners)[1:],
+        about=sites[0].about,
+        others=sites[1:],
     )
 
 
 def _sites(members: Sequence[Member], owners: Mapping[int, ResourceId]) -> tuple[Site, ...]:
-    """Where members stand, each place once."""
-    places = {(id(m.location.document), m.location.found): m.location for m in members}
-    return tuple(Site(owners.get(id(place.document)), place) for place in places.values())
+    """Where members stand, each place once for all that it is about."""
+    sites: dict[tuple[int, Path, ResourceId | None], Site] = {}
+    for member in members:
+        place = member.location
+        site = Site(owners.get(id(place.document)), place, _about(member))
+        sites.setdefault((id(place.document), place.found, site.about), site)
+    return tuple(sites.values())
+
+
+def _about(member: Member) -> ResourceId | None:
+    """What a default decides for a namespace or the mesh, which have no place of their own."""
+    if not member.problem.cause:
+        return None
+    if isinstance(member.subject, Egress):
+        return ResourceId("v1", "Namespace", "", member.subject.namespace)
+    return ResourceId("", "", "", "") if isinstance(member.subject, Mesh) else None
 
 
 def _changes(members: Sequence[Member]) -> tuple[Change, ...]:
