@@ -313,6 +313,43 @@ class TestGone:
         run = meshlint("check", "--baseline", "known.json", ".", *SELECT, cwd=mesh)
         assert "1 known finding not seen: a run over - tells whether it is gone." in run.stderr
 
+    def test_one_of_several_meshes_is_a_part(self, mesh: Path) -> None:
+        self.mend(mesh)
+        (mesh / "meshlint.yaml").write_text("meshes: {one: {paths: [route.yaml]}, two: {paths: [mtls.yaml]}}\n")
+        report = check(mesh, "--mesh", "one")
+        assert (gone(report), report["baseline"]["unseen"]) == ([], 2)
+        assert [entry[0] for entry in gone(check(mesh))] == [SLOW]
+
+
+class TestConfiguration:
+    """The key `baseline`, beside the configuration it stands in."""
+
+    @pytest.fixture
+    def configured(self, mesh: Path) -> Path:
+        (mesh / "ci").mkdir()
+        (mesh / "meshlint.yaml").write_text("baseline: ci/known.json\n")
+        return mesh
+
+    def test_it_is_written_and_read(self, configured: Path) -> None:
+        (configured / "sub").mkdir()
+        assert meshlint("baseline", "..", *SELECT, cwd=configured / "sub").returncode == 0
+        assert json.loads((configured / "ci" / "known.json").read_text())["paths"] == [".."]
+        run = meshlint("check", "..", *SELECT, cwd=configured / "sub")
+        assert (run.returncode, run.stdout) == (0, "")
+        assert "Nothing found; 2 known (baseline)." in run.stderr
+
+    def test_the_command_line_goes_before_it(self, configured: Path) -> None:
+        (configured / "ci" / "known.json").write_text('{"version": 1, "paths": ["."], "findings": []}')
+        assert new(check(configured)) == []
+        run = meshlint("check", "--no-baseline", "--format", "json", *SELECT, cwd=configured)
+        report = json.loads(run.stdout)
+        assert (len(report["findings"]), "baseline" in report) == (2, False)
+
+    def test_a_file_that_was_not_written_yet(self, configured: Path) -> None:
+        run = meshlint("check", cwd=configured)
+        said = "meshlint: ci/known.json: No such file or directory; meshlint baseline -o ci/known.json writes one\n"
+        assert (run.returncode, run.stderr) == (2, said)
+
 
 class TestFiles:
     @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ def options(command: F) -> F:
     """The options that say what the findings are compared with."""
     for option in (
         click.option("--since", metavar="REV", help="Only what changed since HEAD left this git revision."),
+        click.option("--no-baseline", "baseline", flag_value="", help="Also what the configuration's baseline knows."),
         click.option("--baseline", metavar="FILE", help="Only what this file of meshlint baseline does not know."),
     ):
         command = option(command)
@@ -54,7 +55,8 @@ class Narrowing(NamedTuple):
         if self.baseline:
             from ..report import baseline
 
-            report = baseline.compare(report, self.baseline, self.paths, check.ids, catalog.infos())
+            whole = check.config.mesh is None and baseline.reads_all(self.paths, self.baseline)
+            report = baseline.compare(report, self.baseline, check.ids, catalog.infos(), whole=whole)
         return _since(report, self.revision, self.paths, given, check) if self.revision else report
 
 
@@ -76,8 +78,8 @@ def _since(report: Report, revision: Revision, paths: Sequence[str], given: pipe
 
 def narrowing(config: Config, paths: Sequence[str], baseline: str | None, since: str | None) -> Narrowing:
     """What the command line and the configuration ask for; a file or a revision that is not there ends the run."""
-    file = baseline or config.baseline
-    known = None if file is None else _baseline(file)
+    file = config.baseline if baseline is None else baseline
+    known = _baseline(file) if file else None
     return Narrowing(paths, known, None if since is None else _revision(since, paths))
 
 

@@ -77,14 +77,12 @@ def read(file: str) -> Baseline:
     return Baseline(file, tuple(data["paths"]), tuple(map(_known, data["findings"])))
 
 
-def compare(
-    report: Report, baseline: Baseline, paths: Sequence[str], ran: Collection[str], rules: Collection[str]
-) -> Report:
+def compare(report: Report, baseline: Baseline, ran: Collection[str], rules: Collection[str], *, whole: bool) -> Report:
     """The report without the findings that a baseline knows.
 
     A finding is known when all of its sites are, each by an entry of its own, of at least its severity; else it stands at
-    the first that is not. Entries are gone only when all that the baseline's run read was read, and nothing failed.
-    `paths` were read, `ran` are the ids of the rules that ran, `rules` of those there are.
+    the first that is not. Entries are gone only when all that the baseline's run read was read (`whole`), and nothing failed.
+    `ran` are the ids of the rules that ran, `rules` of those there are.
     """
     stock = Stock(baseline.findings)
     verdicts = stock.take(report.findings)
@@ -92,7 +90,7 @@ def compare(
     for others in (report.hidden, [entry.finding for entry in report.suppressed], report.superseded):
         stock.take(others)
     left = [known for known in stock.left() if known.identity.rule in ran]
-    told = _reads_all(paths, baseline) and not report.failures
+    told = whole and not report.failures
     compared = Compared(
         baseline.file,
         baseline.paths,
@@ -160,7 +158,7 @@ class Stock:
         return None
 
 
-def _reads_all(paths: Sequence[str], baseline: Baseline) -> bool:
+def reads_all(paths: Sequence[str], baseline: Baseline) -> bool:
     """Whether the paths have all that was read when the baseline was written."""
     here = os.path.dirname(os.path.abspath(baseline.file))
     given = [path if path == STDIN else os.path.abspath(_directory(path)) for path in paths]
