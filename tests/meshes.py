@@ -13,7 +13,7 @@ from meshlint.rule import catalog
 ROOT = Path(__file__).parents[1]
 WHOLE = sorted(
     [
-        *(path for path in ROOT.glob("examples/*") if path.name != "plugin"),
+        ROOT / "examples" / "ai-inference",
         *(path for path in ROOT.glob("tests/fixtures/*") if path.is_dir() and path.name != "istiod"),
     ]
 )

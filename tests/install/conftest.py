@@ -1,4 +1,4 @@
-"""A copy of the checkout to install and to change, and its wheel."""
+"""A copy of the checkout to install and to change, its wheel, and a job on GitHub."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 from environments import built
-from working_tree import committed
+from github_runner import Runner
+from working_tree import BAD, GOOD, committed, git
 
 
 @pytest.fixture
@@ -29,3 +30,18 @@ def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wheel(tree: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return built(tree, tmp_path_factory.mktemp("wheel"))
+
+
+@pytest.fixture
+def runner(tmp_path: Path) -> Runner:
+    """A job in the checkout of a repository that has a bad mesh and a good one."""
+    repository = tmp_path / "the mesh"
+    for name, mesh in {"k8s/bad.yaml": BAD, "good mesh/good.yaml": GOOD}.items():
+        (repository / name).parent.mkdir(parents=True)
+        (repository / name).write_text(mesh)
+    git("init", "--quiet", cwd=repository)
+    git("add", "--all", cwd=repository)
+    git("commit", "--quiet", "--message", "Two meshes", cwd=repository)
+    temporary = tmp_path / "temporary files"
+    temporary.mkdir()
+    return Runner(repository, temporary)
