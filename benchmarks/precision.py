@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import io
 import json
 import re
 import tempfile
@@ -20,6 +21,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from meshlint import config, pipeline
+from meshlint.config.find import NAMES
 from meshlint.finding import Audience, Confidence
 from meshlint.report import json as report
 from meshlint.rule import catalog
@@ -198,14 +200,15 @@ def _findings(name: str, settings: str) -> Iterator[Found]:
     elif name in _meshes():
         paths, namespace = _meshes()[name]["paths"], _meshes()[name]["namespace"]
     with contextlib.chdir(base), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, config.NAME)
+        file = Path(folder, NAMES[0])
         file.write_text(yaml.safe_dump({"settings": json.loads(settings)}), encoding="utf-8")
         project = config.load(paths, None if settings == "{}" else str(file))
         given = pipeline.read(paths, project, namespace=namespace)
         checked = pipeline.check(given, project, EVERYTHING, catalog.chosen((), ()))
-        for entry in report.document(checked)["findings"]:
+        report.write(checked, told := io.StringIO())
+        for entry in json.loads(told.getvalue())["findings"]:
             place = entry["location"]
-            own = config.NAME if place["file"] == str(file) else place["file"]
+            own = NAMES[0] if place["file"] == str(file) else place["file"]
             where = Place(name, settings, entry["rule"], own, place["startLine"], place["path"])
             yield Found(where, entry["confidence"], entry["message"])
 

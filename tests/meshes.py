@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshlint import config, pipeline
+from meshlint.config.find import NAMES
 from meshlint.finding import Audience, Confidence
 from meshlint.report.report import Report
 from meshlint.rule import catalog
@@ -31,7 +32,7 @@ def manifests(mesh: Path) -> list[Path]:
     """The files of a mesh, but its configuration."""
     if mesh.is_file():
         return [mesh]
-    return sorted(path for path in mesh.rglob("*.y*ml") if path.name != config.NAME)
+    return sorted(path for path in mesh.rglob("*.y*ml") if path.name not in NAMES)
 
 
 def given(mesh: Path) -> pipeline.Input:
