@@ -13,6 +13,7 @@ from .. import __version__
 
 _COMMANDS = {
     "check": "Lint manifests.",
+    "init": "Write a configuration that fits a repository.",
     "changed": "Lint, and tell what a commit or a push changes.",
     "baseline": "Write the findings of today to a file, so that only new ones are told.",
     "show": "Print the effective policy with its reasons.",

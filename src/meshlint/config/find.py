@@ -28,7 +28,7 @@ def nearest(paths: Sequence[str]) -> str | None:
     first = paths[0] if paths and paths[0] != "-" else "."
     here = os.path.abspath(".")
     for directory in ancestors(os.path.abspath(first.partition("*")[0] or ".")):
-        candidate = _in(directory)
+        candidate = inside(directory)
         if candidate:
             return os.path.relpath(candidate) if candidate.startswith(os.path.join(here, "")) else candidate
         if os.path.exists(os.path.join(directory, ".git")):
@@ -36,7 +36,8 @@ def nearest(paths: Sequence[str]) -> str | None:
     return None
 
 
-def _in(directory: str) -> str | None:
+def inside(directory: str) -> str | None:
+    """The file of a directory that counts."""
     for name in NAMES:
         candidate = os.path.join(directory, name)
         if os.path.isfile(candidate):

@@ -28,17 +28,21 @@ SECTION = ("tool", "meshlint")
 def read(path: str) -> Config:
     """A configuration in YAML, or in the section `[tool.meshlint]` of a file in TOML. Raises ConfigError."""
     name = path.replace(os.sep, "/")
-    folder = os.path.dirname(os.path.abspath(path))
     try:
         with open(path, encoding="utf-8-sig", newline="") as file:
-            source = SourceFile(name, file.read(), path)
+            return parsed(SourceFile(name, file.read(), path))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error}") from None
-    document = _section(source) if path.endswith(".toml") else _document(source)
+
+
+def parsed(source: SourceFile) -> Config:
+    """The configuration that a file would be. Raises ConfigError."""
+    folder = os.path.dirname(os.path.abspath(source.name))
+    document = _section(source) if source.name.endswith(".toml") else _document(source)
     if document is None:
-        return Config(file=name, folder=folder)
+        return Config(file=source.name, folder=folder)
     _validate(document)
-    return _config(document, name, folder)
+    return _config(document, source.name, folder)
 
 
 def _document(source: SourceFile) -> Document | None:

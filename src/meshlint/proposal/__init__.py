@@ -1,0 +1,1 @@
+"""Proposes a configuration that fits a repository."""
