@@ -10,6 +10,7 @@ import pytest
 from program import meshlint
 
 ROOT = Path(__file__).parents[2]
+COMMANDS = ["check", "init", "changed", "baseline", "show", "can", "facts", "config", "rules", "explain", "test", "new"]
 IDS = sorted(path.parent.name.replace("_", "-") for path in (ROOT / "rules").glob("*/*/rule.yaml"))
 
 
@@ -85,10 +86,7 @@ def test_a_broken_rule_is_told(tmp_path: Path) -> None:
 
 def test_completion_of_commands_and_rules(tmp_path: Path) -> None:
     commands = meshlint(cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint ", COMP_CWORD="1")
-    assert commands.stdout.split() == [
-        f"plain,{command}"
-        for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test", "new")
-    ]
+    assert commands.stdout.split() == [f"plain,{command}" for command in COMMANDS]
     rules = meshlint(
         cwd=tmp_path, _MESHLINT_COMPLETE="bash_complete", COMP_WORDS="meshlint explain egress-un", COMP_CWORD="2"
     )
@@ -97,10 +95,24 @@ def test_completion_of_commands_and_rules(tmp_path: Path) -> None:
 
 def test_help_lists_the_commands(tmp_path: Path) -> None:
     text = meshlint("--help", cwd=tmp_path).stdout
-    for command in ("check", "baseline", "show", "can", "facts", "rules", "explain", "test", "new"):
+    for command in COMMANDS:
         assert f"  {command}" in text
 
 
 def test_an_unknown_command(tmp_path: Path) -> None:
     run = meshlint("chekc", cwd=tmp_path)
     assert run.returncode == 2 and "chekc" in run.stderr and "Traceback" not in run.stderr
+
+
+def test_test_says_what_is_wrong_with_a_rule_yaml(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "retries_outlast_timeout"
+    shutil.copytree(ROOT / "rules" / "retries" / "retries_outlast_timeout", folder)
+    metadata = (folder / "rule.yaml").read_text().replace("meshes: [istio]", "meshes: [istoi]\nkind: [Pod]")
+    (folder / "rule.yaml").write_text(metadata)
+    run = meshlint("test", folder, cwd=tmp_path)
+    assert run.returncode == 1
+    assert run.stdout.splitlines()[:3] == [
+        "FAIL  retries_outlast_timeout/rule.yaml",
+        "      Additional properties are not allowed ('kind' was unexpected)",
+        "      meshes[0]: 'istoi' is not one of ['istio', 'linkerd', 'gateway-api']",
+    ]

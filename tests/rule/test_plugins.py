@@ -308,13 +308,21 @@ def test_a_check_that_raises_is_told_with_its_plugin(environment: Environment, r
     ]
 
 
-def test_the_plugin_beside_meshlint_goes_before_one_elsewhere(environment: Environment, repository: Path) -> None:
-    """As in an environment that lies over another one: what is found first is what Python imports."""
+def test_what_an_installer_left_behind_is_no_plugin(environment: Environment, repository: Path) -> None:
     environment.install(RULE)
-    (environment.site / "~cme_rules-0.9.dist-info").mkdir()
-    left_over = "[meshlint.rules]\nacme = nothing\n"
-    (environment.site / "~cme_rules-0.9.dist-info" / "entry_points.txt").write_text(left_over)
-    assert environment.run("rules", cwd=repository).returncode == 0
+    write(environment.site, {"~cme_rules-0.9.dist-info/entry_points.txt": "[meshlint.rules]\nacme = nothing\n"})
+    run = environment.run("rules", cwd=repository)
+    assert (run.returncode, run.stderr) == (0, "")
+
+
+def test_a_distribution_that_is_there_twice_counts_once(environment: Environment, repository: Path) -> None:
+    """As importlib.metadata has it: of two of one name the first."""
+    environment.install(RULE)
+    (environment.site / "acme_rules-1.0.dist-info").rename(environment.site / "Acme.Rules-0.9.dist-info")
+    environment.install({}, entry="nothing")
+    run = environment.run("rules", cwd=repository)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert "  service-has-ports " in run.stdout
 
 
 # ---- nothing of the linted repository --------------------------------------------------------------------------------

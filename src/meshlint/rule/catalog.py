@@ -15,7 +15,7 @@ from ..assets import folder
 from ..config import Config, ConfigError, explained, suggestion
 from ..finding import Audience, Confidence, Fix, RuleInfo, Safety, Severity
 from ..source import yaml
-from ..source.document import Failure
+from ..source.document import Failure, pointer
 from .plugins import Plugin, installed
 from .rule import SUBJECTS, Rule
 
@@ -135,7 +135,8 @@ def complaints(data: Any) -> list[str]:
 
     schema = json.loads(_text(os.path.join(folder("schemas"), "rule.schema.json")))
     errors = jsonschema.Draft202012Validator(schema).iter_errors(data)
-    return sorted(explained(error)[1].removeprefix("the configuration: ") for error in errors)
+    places = ((pointer(tuple(error.absolute_path)), error.message) for error in errors)
+    return sorted(f"{place}: {message}" if place else message for place, message in places)
 
 
 def _info(rule: str, data: Mapping[str, Any]) -> RuleInfo:
