@@ -1,9 +1,11 @@
-"""Builds the site, and checks or writes what is generated in the pages: `scripts/docs [--write] [PAGE...]`."""
+"""Builds the site, and checks or writes what is generated in the pages: `scripts/docs [--write] [FILE...]`."""
 
 from __future__ import annotations
 
 import argparse
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from .sessions import ROOT, rewritten, run
@@ -15,16 +17,23 @@ def pages() -> list[Path]:
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 
 
+GENERATED = {"schemas/config.schema.json": ("config", "schema", "--generic")}
+"""Files that a command of meshlint prints."""
+
+
 def main() -> int:
     arguments = argparse.ArgumentParser(prog="scripts/docs", description="Builds the documentation into site/.")
     arguments.add_argument("--write", action="store_true", help="write what is stale instead of failing")
-    arguments.add_argument("pages", nargs="*", type=Path, help="look at these pages only, and build nothing")
+    arguments.add_argument("files", nargs="*", type=Path, help="look at these files only, and build nothing")
     given = arguments.parse_args()
-    stale = [page for page in given.pages or pages() if is_stale(page, given.write)]
-    for page in stale:
-        name = page.resolve().relative_to(ROOT)
-        print(f"{name}: its commands print something else today; scripts/docs --write {name} mends it", file=sys.stderr)
-    if not given.pages:
+    files = [file.resolve() for file in given.files] or [*pages(), *(ROOT / name for name in GENERATED)]
+    stale = [file.relative_to(ROOT) for file in files if is_stale(file, given.write)]
+    for name in stale:
+        print(
+            f"{name}: what is generated in it is something else today; scripts/docs --write {name} mends it",
+            file=sys.stderr,
+        )
+    if not given.files:
         try:
             build(ROOT / "site")
         except Broken as error:
@@ -33,13 +42,19 @@ def main() -> int:
     return 1 if stale else 0
 
 
-def is_stale(page: Path, write: bool) -> bool:
-    """Whether a page shows something else than its commands print; one that is written is not stale any more."""
-    text = page.read_text(encoding="utf-8")
-    new = rewritten(text, run(text))
+def is_stale(file: Path, write: bool) -> bool:
+    """Whether a file has something else than its commands print; one that is written is not stale any more."""
+    text = file.read_text(encoding="utf-8")
+    arguments = GENERATED.get(file.relative_to(ROOT).as_posix())
+    new = printed(arguments) if arguments else rewritten(text, run(text))
     if write and new != text:
-        page.write_text(new, encoding="utf-8")
+        file.write_text(new, encoding="utf-8")
     return new != text and not write
+
+
+def printed(arguments: Sequence[str]) -> str:
+    """What meshlint prints, anywhere."""
+    return subprocess.check_output([sys.executable, "-m", "meshlint", *arguments], cwd=ROOT.anchor, text=True)
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ from pre_commit.clientlib import load_config
 
 from meshlint import config
 from meshlint.cli.main import cli
+from meshlint.config.schema import schema
 from meshlint.rule import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -86,7 +87,7 @@ def test_every_yaml_is_what_it_looks_like(block: Block, tmp_path: Path) -> None:
             (tmp_path / "hooks.yaml").write_text(block.text)
             hooks = {hook["id"] for repo in load_config(tmp_path / "hooks.yaml")["repos"] for hook in repo["hooks"]}
             assert hooks <= {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
-        elif keys & {"settings", "rules", "select", "ignore", "extend-select"} and "apiVersion" not in keys:
+        elif keys and keys <= set(schema()["properties"]):
             (tmp_path / "meshlint.yaml").write_text(block.text)
             catalog.check_config(config.load([str(tmp_path)], None))
 

@@ -143,22 +143,51 @@ def test_a_broken_link_fails_the_build(tmp_path: Path, monkeypatch: pytest.Monke
     assert not (tmp_path / "site").exists()
 
 
-def test_a_stale_page_fails_and_is_mended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("name", "stale", "mended"),
+    [
+        ("page.md", "```console\n$ echo one\ntwo\n```\n", "```console\n$ echo one\none\n```\n"),
+        ("version.txt", "meshlint, version 0.0.0\n", "meshlint, version 0.1.0\n"),
+    ],
+)
+def test_what_is_stale_fails_and_is_mended(
+    name: str,
+    stale: str,
+    mended: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    page = tmp_path / "page.md"
-    page.write_text("# Page\n\n```console\n$ meshlint --version\nmeshlint, version 0.0.0\n```\n")
+    file = tmp_path / name
+    file.write_text(stale)
     monkeypatch.setattr(program, "ROOT", tmp_path)
+    monkeypatch.setattr(program, "GENERATED", {"version.txt": ("--version",)})
 
     def scripts_docs(*arguments: str) -> int:
-        monkeypatch.setattr(sys, "argv", ["scripts/docs", *arguments, str(page)])
+        monkeypatch.setattr(sys, "argv", ["scripts/docs", *arguments, str(file)])
         return program.main()
 
     assert scripts_docs() == 1
-    assert (
-        capsys.readouterr().err
-        == "page.md: its commands print something else today; scripts/docs --write page.md mends it\n"
+    assert capsys.readouterr().err == (
+        f"{name}: what is generated in it is something else today; scripts/docs --write {name} mends it\n"
     )
+    assert file.read_text() == stale
     assert scripts_docs("--write") == 0
+    assert file.read_text() == mended
     assert scripts_docs() == 0
-    assert page.read_text() == "# Page\n\n```console\n$ meshlint --version\nmeshlint, version 0.1.0\n```\n"
+
+
+def test_everything_generated_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without arguments `scripts/docs` looks at every page and every generated file, and builds the site."""
+    seen: list[Path] = []
+    monkeypatch.setattr(program, "is_stale", lambda file, write: bool(seen.append(file)))
+    monkeypatch.setattr(program, "build", seen.append)
+    monkeypatch.setattr(sys, "argv", ["scripts/docs"])
+    assert program.main() == 0
+    assert [path.relative_to(ROOT).as_posix() for path in seen] == [
+        "README.md",
+        "CONTRIBUTING.md",
+        *sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs").rglob("*.md")),
+        "schemas/config.schema.json",
+        "site",
+    ]
