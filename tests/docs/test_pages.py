@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -10,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import click
+import jsonschema
 import pytest
 import yaml
 from pre_commit.clientlib import load_config
 
 from meshlint import config
 from meshlint.cli.main import cli
-from meshlint.config.schema import schema
+from meshlint.config import ConfigError
 from meshlint.rule import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -80,16 +82,45 @@ def yaml_blocks() -> Iterator[Any]:
 
 @pytest.mark.parametrize("block", list(yaml_blocks()))
 def test_every_yaml_is_what_it_looks_like(block: Block, tmp_path: Path) -> None:
-    documents = list(yaml.safe_load_all(block.text))
-    for document in documents:
+    validate(block, tmp_path)
+
+
+def validate(block: Block, folder: Path) -> None:
+    """Accepts a file of examples/ci to the letter, steps of it, hooks, a rule.yaml, manifests and parts of them, a configuration."""
+    examples = [file.read_text(encoding="utf-8") for file in sorted((ROOT / "examples" / "ci").iterdir())]
+    if block.text in examples:
+        return
+    for document in yaml.safe_load_all(block.text):
         keys = set(document) if isinstance(document, dict) else set()
-        if "repos" in keys:
-            (tmp_path / "hooks.yaml").write_text(block.text)
-            hooks = {hook["id"] for repo in load_config(tmp_path / "hooks.yaml")["repos"] for hook in repo["hooks"]}
-            assert hooks <= {hook["id"] for hook in yaml.safe_load((ROOT / ".pre-commit-hooks.yaml").read_text())}
-        elif keys and keys <= set(schema()["properties"]):
-            (tmp_path / "meshlint.yaml").write_text(block.text)
-            catalog.check_config(config.load([str(tmp_path)], None))
+        if isinstance(document, list):
+            jobs = [job for example in examples for job in yaml.safe_load(example).get("jobs", {}).values()]
+            assert [step for step in document if all(step not in job["steps"] for job in jobs)] == []
+        elif "repos" in keys:
+            (folder / "hooks.yaml").write_text(block.text)
+            hooks = {hook["id"] for repo in load_config(folder / "hooks.yaml")["repos"] for hook in repo["hooks"]}
+            assert hooks <= {hook["id"] for hook in yaml.safe_load(text(".pre-commit-hooks.yaml"))}
+        elif "remediation" in keys:
+            jsonschema.validate(document, json.loads(text("schemas/rule.schema.json")))
+        elif not {"apiVersion", "kind"} <= keys and not keys <= {"metadata", "spec"}:
+            (folder / "meshlint.yaml").write_text(block.text)
+            catalog.check_config(config.load([str(folder)], None))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "setings: {world: closed}\n",
+        "rules: {port-accepts-plaintxt: {severity: error}}\n",
+        "jobs: {lint: {steps: []}}\n",
+        "- uses: meshlint/meshlint@v0.1.0\n  with: {path: k8s}\n",
+        "- also\n- a list\n",
+        "repos: [{repo: https://github.com/meshlint/meshlint, rev: v0.1.0, hooks: [{id: mesh-lint}]}]\n",
+        "title: A rule\nremediation: Mend it.\n",
+    ],
+)
+def test_yaml_that_is_not_valid_is_noticed(text: str, tmp_path: Path) -> None:
+    with pytest.raises((ConfigError, AssertionError, jsonschema.ValidationError)):
+        validate(Block("yaml", "", text, 1, "", ""), tmp_path)
 
 
 def commands_in_prose() -> Iterator[Any]:
