@@ -153,6 +153,23 @@ class TestWhatCounts:
         edit(repo / "chat.yaml", "attempts: 0", "attempts: 0 # never twice")
         assert since(repo, "HEAD") == []
 
+    def test_a_deletion_counts_for_the_lines_on_both_sides(self, repo: Path) -> None:
+        edit(repo / "chat.yaml", "      timeout", "      # For long answers.\n      timeout")
+        edit(repo / "llm.yaml", "5s\n", "5s\n      # For short answers.\n")
+        commit(repo)
+        edit(repo / "chat.yaml", "      # For long answers.\n", "")
+        edit(repo / "llm.yaml", "      # For short answers.\n", "")
+        assert since(repo, "HEAD") == [(SLOW, "chat.yaml", 12), (SLOW, "llm.yaml", 12)]
+
+    def test_text_that_looks_like_a_diff_is_text(self, repo: Path) -> None:
+        """Else the second change would be one of llm.yaml."""
+        lines = ["begin", *"abcdefghijklmn"]
+        (repo / "notes.yaml").write_text("\n".join(lines))
+        commit(repo)
+        lines[0], lines[11] = "++ b/llm.yaml", "changed"
+        (repo / "notes.yaml").write_text("\n".join(lines))
+        assert since(repo, "HEAD") == []
+
     def test_a_related_place_counts(self, repo: Path) -> None:
         """The reason that the route is for generation."""
         edit(repo / "llm.yaml", "/v1/chat/completions", "/v1/completions")

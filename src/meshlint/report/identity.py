@@ -83,7 +83,7 @@ class Identifier:
         steps = ""
         for step in path:
             if isinstance(data, str):
-                data = self._inside.setdefault(data, yaml.parse(data))
+                data = self._parsed(data)
             if isinstance(step, int):
                 steps += f"[{self._item(data, step)}]"
             else:
@@ -91,6 +91,11 @@ class Identifier:
                 steps += key if not steps or key.startswith("[") else f".{key}"
             data = data[step]
         return steps
+
+    def _parsed(self, text: str) -> Any:
+        if text not in self._inside:
+            self._inside[text] = yaml.parse(text)
+        return self._inside[text]
 
     def _item(self, items: list[Any], index: int) -> str:
         """An item by its name, if no other has it, else by its index and its content."""

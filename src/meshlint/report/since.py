@@ -44,10 +44,10 @@ def _touched(finding: Finding, changes: Changes) -> Finding | None:
 
 
 def _came(findings: Sequence[Finding], earlier: Report) -> list[Finding | None]:
-    """The findings that were not there, each at the first site where it was not."""
+    """The findings that were not there, or were milder, each at the first site of which that is true."""
     suppressed = [entry.finding for entry in earlier.suppressed]
     stock = Stock(known([*earlier.findings, *earlier.hidden, *earlier.superseded, *suppressed]))
     return [
-        next((finding.standing_at(site) for site, entry in entries if not entry), None)
-        for finding, entries in zip(findings, stock.take(findings), strict=True)
+        next((f.standing_at(site) for site, entry in entries if not entry or entry.severity < f.severity), None)
+        for f, entries in zip(findings, stock.take(findings), strict=True)
     ]

@@ -124,7 +124,8 @@ class Revision(NamedTuple):
             if name
         }
         outside = tuple(path for path, name in names.items() if not name)
-        still = frozenset(path for path, name in names.items() if name in reduced.values())
+        now = frozenset(reduced.values())
+        still = frozenset(path for path, name in names.items() if name in now)
         return Changes(lines, outside, tuple(self._before(reduced, paths)), still)
 
     def _name(self, path: str) -> str | None:
@@ -133,14 +134,9 @@ class Revision(NamedTuple):
         return os.path.relpath(path, self.root).replace(os.sep, "/") if inside else None
 
     def _modes(self) -> Mapping[str, str]:
-        """The mode of everything that is tracked and not in conflict, by name."""
-        modes = {}
-        for entry in _git(self.root, "ls-files", "-z", "--stage").split(b"\0")[:-1]:
-            about, _, name = os.fsdecode(entry).partition("\t")
-            mode, _, stage = about.split(" ")
-            if stage == "0":
-                modes[name] = mode
-        return modes
+        """The mode of everything that is tracked, by name."""
+        entries = os.fsdecode(_git(self.root, "ls-files", "-z", "--stage")).split("\0")[:-1]
+        return {name: about.partition(" ")[0] for about, _, name in (entry.partition("\t") for entry in entries)}
 
     def _links(self, path: str, name: str, modes: Mapping[str, str]) -> set[str]:
         """The links and submodules that lead to a file."""
@@ -166,7 +162,8 @@ class Revision(NamedTuple):
                 changed.setdefault(new, []).append(stretch)
                 if removed:
                     reduced[old] = new
-                _skip(lines, removed + added)
+                for _ in range(removed + added):  # text may look like a header
+                    next(lines)
         return {name: tuple(stretches) for name, stretches in changed.items()}, reduced
 
     def _before(self, names: Iterable[str], paths: Sequence[str]) -> Iterator[SourceFile]:
@@ -257,12 +254,6 @@ def _without_filters(root: str) -> Mapping[str, str]:
     drivers = {name.rpartition(".")[0] for name in names}
     off = {"clean": "", "smudge": "", "process": "", "required": "false"}
     return {f"{driver}.{key}": value for driver in sorted(drivers) for key, value in off.items()}
-
-
-def _skip(lines: Iterator[bytes], count: int) -> None:
-    """Goes past the lines of a hunk, and what git remarks between them."""
-    while count:
-        count -= not next(lines).startswith(b"\\")
 
 
 def _unquoted(name: bytes) -> str:
