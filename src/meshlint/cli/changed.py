@@ -9,9 +9,12 @@ import click
 
 
 @click.command("changed", context_settings={"ignore_unknown_options": True}, add_help_option=False)
-@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED, metavar="[OPTIONS OF CHECK] [PATH]...")
 def command(arguments: tuple[str, ...]) -> None:
-    """`meshlint check` of what is not committed yet."""
+    """Lint as check does, and tell only findings with a place that is not committed yet.
+
+    Run by pre-commit with --from-ref, or before a push, it tells what changed since there. Before the first commit all is new.
+    """
     from . import check
 
     check.command.main([*_since(), *arguments], prog_name="meshlint changed")
