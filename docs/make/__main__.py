@@ -14,7 +14,8 @@ from .site import Broken, build
 
 def pages() -> list[Path]:
     """The pages written by hand."""
-    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    docs, examples = sorted((ROOT / "docs").rglob("*.md")), sorted((ROOT / "examples").glob("*/README.md"))
+    return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *docs, *examples]
 
 
 GENERATED = {"schemas/config.schema.json": ("config", "schema", "--generic")}

@@ -1,7 +1,7 @@
 """The code blocks of a page, and what is to be run of them.
 
-`<!-- session: checkout -->` (or `repository`, `empty`) begins a session in a fresh place; `<!-- not run: REASON -->` above a
-block says why nobody runs it. A block with `title="FILE"` is written to that file of the session.
+`<!-- session: checkout -->` (or `repository`, `empty`, a folder of one behind a slash) begins a session in a fresh place;
+`<!-- not run: REASON -->` above a block says why nobody runs it. A block with `title="FILE"` is written to that file.
 """
 
 from __future__ import annotations

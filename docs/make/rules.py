@@ -37,7 +37,7 @@ def pages() -> Iterator[tuple[str, str]]:
     yield "pitfalls.md", _by_pitfall(infos.values())
     yield "peers.md", _by_peer(infos.values())
     for info in infos.values():
-        yield page(info), _rule(catalog.documented(info), infos)
+        yield page(info), _rule(catalog.documented(info))
 
 
 def page(info: RuleInfo) -> str:
@@ -59,7 +59,7 @@ def linked(text: str, to: Callable[[RuleInfo], str | None]) -> str:
     return outside_code(text, lambda part: re.sub(r"(?<!\[)`([a-z0-9-]+)`", link, part))
 
 
-def _rule(info: RuleInfo, infos: Mapping[str, RuleInfo]) -> str:
+def _rule(info: RuleInfo) -> str:
     title, _, rest = info.readme.partition("\n")
     sections, references = _split(rest, "## References")
     sections, options = _split(sections, "## Options")

@@ -62,7 +62,7 @@ def rewritten(page: str, ran: Sequence[Ran]) -> str:
     for block in reversed([block for block in blocks(page) if block.language == "console" and not block.not_run]):
         indent = lines[block.line - 2].partition("`")[0]
         text = "".join(f"$ {command}\n{printed[block.line + offset]}" for offset, command, _ in shown(block.text))
-        new = [f"{indent}{line}".rstrip() if not line else indent + line for line in text.splitlines()]
+        new = [indent + line if line else "" for line in text.splitlines()]
         lines[block.line - 1 : block.line - 1 + block.text.count("\n")] = new
     return "\n".join(lines)
 
@@ -83,7 +83,8 @@ def _sessions(page: str) -> Iterator[tuple[str, list[Step]]]:
 def _run(place: str, asked: Sequence[Step]) -> Iterator[Ran]:
     with tempfile.TemporaryDirectory(prefix="meshlint-docs-") as name:
         folder = Path(name)
-        start = PLACES[place](folder)
+        kind, _, below = place.partition("/")
+        start = PLACES[kind](folder) / below
         script = "".join(_scripted(folder / "steps", number, step) for number, step in enumerate(asked))
         text = "\n".join(step.command for step in asked)
         subprocess.run(["sh", "-c", script], cwd=start, env=_environment(folder, text), timeout=TIMEOUT, check=False)

@@ -23,10 +23,11 @@ from meshlint.rule import catalog
 
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
+from make.__main__ import pages  # noqa: E402
 from make.blocks import SHELLS, THIS_TEST, Block, blocks, shown  # noqa: E402
 from make.sessions import rewritten, run  # noqa: E402
 
-PAGES = ["README.md", "CONTRIBUTING.md", *sorted(str(path.relative_to(ROOT)) for path in (ROOT / "docs").rglob("*.md"))]
+PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
 of_every_page = pytest.mark.parametrize("page", PAGES)
 
 NOT_RUN: dict[str, str] = {}
