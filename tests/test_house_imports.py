@@ -19,7 +19,7 @@ spec:
   portLevelMtls:
     9090: {mode: PERMISSIVE}
 """
-HEAVY = ["rich", "jsonschema", "jsonschema_rs", "sarif_om", "attr", "pathspec", "importlib.metadata"]
+HEAVY = ["rich", "jsonschema", "jsonschema_rs", "sarif_om", "attr", "pathspec", "importlib.metadata", "urllib.parse"]
 
 
 def imported(folder: Path, *arguments: str) -> set[str]:
@@ -41,6 +41,10 @@ def test_a_plain_run_imports_nothing_heavy(folder: Path, arguments: tuple[str, .
     loaded = imported(folder, *arguments)
     assert "meshlint.pipeline" in loaded
     assert sorted(loaded.intersection(HEAVY)) == []
+
+
+def test_text_needs_no_json(folder: Path) -> None:
+    assert "json" not in imported(folder)
 
 
 def test_other_formats_and_commands_are_not_imported(folder: Path) -> None:

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import NamedTuple, TextIO
-from urllib.parse import quote
 
 import click
 
@@ -228,4 +227,6 @@ def _blob() -> str | None:
     server, repository, commit = map(os.environ.get, ("GITHUB_SERVER_URL", "GITHUB_REPOSITORY", "GITHUB_SHA"))
     if not (server and repository and commit):
         return None
+    from urllib.parse import quote
+
     return quote(f"{server}/{repository}/blob/{commit}", safe=":/")

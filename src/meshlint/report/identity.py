@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from typing import Any, NamedTuple
@@ -109,6 +108,7 @@ class Identifier:
     def _content(self, item: Any) -> str:
         if id(item) not in self._contents:
             import hashlib
+            import json
 
             text = json.dumps(item, sort_keys=True, default=str)
             self._contents[id(item)] = hashlib.sha256(text.encode()).hexdigest()[:8]
