@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from .sessions import ROOT, rewritten, run
+from .sessions import ROOT, rewritten, run_all
 from .site import Broken, build
 
 
@@ -27,30 +27,35 @@ def main() -> int:
     arguments.add_argument("--write", action="store_true", help="write what is stale instead of failing")
     arguments.add_argument("files", nargs="*", type=Path, help="look at these files only, and build nothing")
     given = arguments.parse_args()
-    files = [file.resolve() for file in given.files] or [*pages(), *(ROOT / name for name in GENERATED)]
-    stale = [file.relative_to(ROOT) for file in files if is_stale(file, given.write)]
-    for name in stale:
-        print(
-            f"{name}: what is generated in it is something else today; scripts/docs --write {name} mends it",
-            file=sys.stderr,
-        )
+    stale = list(
+        out_of_date([file.resolve() for file in given.files] or [*pages(), *(ROOT / name for name in GENERATED)])
+    )
+    for file, text in stale:
+        name = file.relative_to(ROOT)
+        if given.write:
+            file.write_text(text, encoding="utf-8")
+        else:
+            print(
+                f"{name}: what is generated in it is something else today; scripts/docs --write {name} mends it",
+                file=sys.stderr,
+            )
     if not given.files:
         try:
             build(ROOT / "site")
         except Broken as error:
             print(error, file=sys.stderr)
             return 1
-    return 1 if stale else 0
+    return 1 if stale and not given.write else 0
 
 
-def is_stale(file: Path, write: bool) -> bool:
-    """Whether a file has something else than its commands print; one that is written is not stale any more."""
-    text = file.read_text(encoding="utf-8")
-    arguments = GENERATED.get(file.relative_to(ROOT).as_posix())
-    new = printed(arguments) if arguments else rewritten(text, run(text))
-    if write and new != text:
-        file.write_text(new, encoding="utf-8")
-    return new != text and not write
+def out_of_date(files: Sequence[Path]) -> Iterator[tuple[Path, str]]:
+    """The files that have something else than their commands print, and what they should have."""
+    texts = [file.read_text(encoding="utf-8") for file in files]
+    for file, text, ran in zip(files, texts, run_all(texts), strict=True):
+        arguments = GENERATED.get(file.relative_to(ROOT).as_posix())
+        new = printed(arguments) if arguments else rewritten(text, ran)
+        if new != text:
+            yield file, new
 
 
 def printed(arguments: Sequence[str]) -> str:

@@ -6,15 +6,18 @@ example mesh), and a pip that has no network but meshlint's wheel and the packag
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
 import sysconfig
 import tempfile
 import venv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
+from threading import RLock
 from typing import NamedTuple
 
 from .blocks import Step, blocks, shown, steps
@@ -48,6 +51,12 @@ class Ran(NamedTuple):
     step: Step
     code: int | None
     output: str
+
+
+def run_all(pages: Iterable[str]) -> list[list[Ran]]:
+    """`run` for each page, several at once: sessions share only what they read."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        return list(pool.map(run, pages))
 
 
 def run(page: str) -> list[Ran]:
@@ -106,6 +115,17 @@ def _scripted(folder: Path, number: int, step: Step) -> str:
     return f". {file} >{file}.out 2>{file}.err </dev/null\necho $? >{file}.code\n"
 
 
+def _once(make: Callable[[], Path]) -> Callable[[], Path]:
+    """Makes something that sessions share when the first asks for it."""
+    cached, lock = cache(make), RLock()
+
+    def made() -> Path:
+        with lock:
+            return cached()
+
+    return made
+
+
 def _repository(folder: Path) -> Path:
     """A team's repository: manifests in k8s/, the same as in examples/."""
     start = folder / "repository"
@@ -132,7 +152,7 @@ def _empty(folder: Path) -> Path:
 PLACES = {"repository": _repository, "checkout": _checkout, "empty": _empty}
 
 
-@cache
+@_once
 def _scratch() -> Path:
     """What several sessions use; it goes when the process ends."""
     folder = tempfile.TemporaryDirectory(prefix="meshlint-docs-")
@@ -143,7 +163,7 @@ def _scratch() -> Path:
 _KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
-@cache
+@_once
 def _tree() -> Path:
     """The working tree without its tests as a repository with one commit, tagged with the version."""
     tree = _scratch() / "meshlint"
@@ -167,7 +187,7 @@ def _commit(folder: Path) -> None:
         subprocess.run(["git", *identity, *words], cwd=folder, check=True)
 
 
-@cache
+@_once
 def _wheels() -> Path:
     """A folder with meshlint's wheel."""
     out = _scratch() / "wheels"
@@ -176,7 +196,7 @@ def _wheels() -> Path:
     return out
 
 
-@cache
+@_once
 def _packages() -> Path:
     """What is installed here but meshlint and pip, to be seen by every Python of a session."""
     folder = _scratch() / "packages"

@@ -25,7 +25,7 @@ ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "docs"))
 from make.__main__ import pages  # noqa: E402
 from make.blocks import SHELLS, THIS_TEST, Block, blocks, shown  # noqa: E402
-from make.sessions import rewritten, run  # noqa: E402
+from make.sessions import Ran, rewritten, run, run_all  # noqa: E402
 
 PAGES = [path.relative_to(ROOT).as_posix() for path in pages()]
 of_every_page = pytest.mark.parametrize("page", PAGES)
@@ -38,16 +38,23 @@ def text(page: str) -> str:
     return (ROOT / page).read_text(encoding="utf-8")
 
 
+@pytest.fixture(scope="module")
+def ran(request: pytest.FixtureRequest) -> dict[str, list[Ran]]:
+    """What the commands of every page did that a test asks about."""
+    tests = (item for item in request.session.items if isinstance(item, pytest.Function) and "ran" in item.fixturenames)
+    asked = [test.callspec.params["page"] for test in tests]
+    return dict(zip(asked, run_all(map(text, asked)), strict=True))
+
+
 @of_every_page
-def test_every_command_ends_and_prints_as_the_page_says(page: str) -> None:
-    ran = run(text(page))
+def test_every_command_ends_and_prints_as_the_page_says(page: str, ran: dict[str, list[Ran]]) -> None:
     other = [
         f"{page}:{each.step.line}: exit code {each.code}: {each.step.command}\n{each.output}"
-        for each in ran
+        for each in ran[page]
         if each.code is None or (each.step.codes and each.code not in each.step.codes)
     ]
     assert other == []
-    assert rewritten(text(page), ran) == text(page), f"mend it with: scripts/docs --write {page}"
+    assert rewritten(text(page), ran[page]) == text(page), f"mend it with: scripts/docs --write {page}"
 
 
 def test_blocks_that_are_not_run_say_why() -> None:
