@@ -161,6 +161,12 @@ def test_no_file_is_the_defaults(tmp_path: Path) -> None:
     assert config.load([str(tmp_path)]) == Config()
 
 
+def test_what_looks_like_a_placeholder_is_text(tmp_path: Path) -> None:
+    found = load(tmp_path, "settings:\n  approved-egress-hosts: ['${HOST}']\n  world: open\n")
+    assert found.settings.approved_egress_hosts == ("${HOST}",)
+    assert found.settings.places["world"].span.start_line == 3
+
+
 def test_an_empty_file_is_the_defaults(tmp_path: Path) -> None:
     found = load(tmp_path, "# nothing yet\n")
     assert found.settings == Config().settings

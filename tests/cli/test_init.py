@@ -257,10 +257,12 @@ def test_what_manifests_say_stays_in_its_comment(name: str) -> None:
 
 @pytest.mark.parametrize("name", ["a\nfail-on: never", "[a]!", "* a"])
 def test_nor_do_names_of_folders_say_anything(name: str) -> None:
-    write({name.join(Path(path).parts[:1]) + "/" + path: text for path, text in OVERLAYS.items()})
-    write({f"{name}/{path}": text for path, text in OVERLAYS.items()})
+    write({f"{name}/{path}": text for path, text in {**OVERLAYS, "entry.yaml": ENTRY}.items()})
     config = load(proposed())
+    assert [mesh.name for mesh in config.meshes] == ["dev", "prod"]
     assert config.fail_on is None
+    given = pipeline.read(["."], config)
+    assert given.configured == ("dev", "prod", "(no mesh)")
 
 
 class TestCommand:

@@ -7,7 +7,7 @@ from datetime import date
 from typing import Any
 
 from ..finding import Severity
-from ..source.document import Document, Location, SourceFile, pointer
+from ..source.document import Document, Location, Placeholder, SourceFile, pointer
 from .explain import explained
 from .model import (
     NEWEST,
@@ -62,7 +62,16 @@ def _document(source: SourceFile) -> Document | None:
     for document in loaded.documents:
         for duplicate in document.duplicates:
             raise ConfigError(source.name, *duplicate.again[:2], f"the key {duplicate.path[-1]} is there twice")
-    return next(iter(loaded.documents), None)
+    return next((document.replaced(_plain(document.data)) for document in loaded.documents), None)
+
+
+def _plain(data: Any) -> Any:
+    """Nothing fills in a placeholder of a configuration: it is text."""
+    if isinstance(data, dict):
+        return {key: _plain(value) for key, value in data.items()}
+    if isinstance(data, list):
+        return [_plain(value) for value in data]
+    return data.text if isinstance(data, Placeholder) else data
 
 
 def _section(source: SourceFile) -> Document:
