@@ -249,6 +249,20 @@ class TestUnused:
         assert UNUSED not in [f.rule.id for f in report.findings]
 
 
+def test_what_is_found_about_comments_may_be_accepted_too() -> None:
+    file = Path("k8s/legacy/mesh.yaml")
+    file.write_text(file.read_text().replace("PERMISSIVE", "STRICT # meshlint: ignore[duplicate-key] why"))
+    rules = (PORT, "duplicate-key", UNUSED)
+    assert places(lint("rules: [mtls], paths: [shop], reason: x", rules=rules))[0] == (
+        UNUSED,
+        "k8s/legacy/mesh.yaml",
+        6,
+        19,
+    )
+    report = lint(f"rules: [{PORT}, {UNUSED}], paths: [k8s], reason: x", rules=rules)
+    assert (places(report), [s.finding.rule.id for s in report.suppressed]) == ([], [PORT, UNUSED])
+
+
 def test_a_comment_and_the_configuration_may_both_cover_a_finding() -> None:
     file = Path("k8s/legacy/mesh.yaml")
     file.write_text(file.read_text().replace("PERMISSIVE", f"PERMISSIVE # meshlint: ignore[{PORT}] by comment"))

@@ -16,11 +16,11 @@ class Scope:
     def __init__(self, folder: str | None) -> None:
         self._folder = os.path.realpath(folder or ".")
         self._folders: dict[str, str] = {}
-        self._fitting: dict[tuple[str, str], bool] = {}
+        self._fitting: dict[tuple[str, tuple[str, ...]], bool] = {}
 
     def fits(self, file: SourceFile, patterns: tuple[str, ...]) -> bool:
         """Whether patterns as those of a .gitignore name a file; never one outside the folder, nor stdin."""
-        known = (file.name, "\n".join(patterns))
+        known = (file.name, patterns)
         if known not in self._fitting:
             name = self._relative(file)
             self._fitting[known] = name is not None and bool(_spec(patterns).match_file(name))

@@ -69,8 +69,8 @@ def _below(root: str, path: str) -> str:
 
 def _chart(template: str) -> str:
     """The folder around a folder `templates`, else that of the template."""
-    own = os.path.dirname(template)
-    return own.partition("/templates")[0]
+    own = os.path.dirname(template).split("/")
+    return "/".join(own[: own.index("templates")] if "templates" in own else own)
 
 
 def _folders(given: Input, root: str) -> Mapping[str, int]:
@@ -150,7 +150,7 @@ def _meshes(given: Input, root: str) -> Mapping[str, Sequence[str]]:
 
 
 def _kustomizations(given: Input, root: str) -> dict[str, list[str]]:
-    """By folder what its kustomization lists; components are for others."""
+    """By folder what its kustomization lists."""
     found: dict[str, list[str]] = {}
     for part in given.parts:
         folder, name = os.path.split(_below(root, part.file.name))

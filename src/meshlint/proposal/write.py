@@ -213,7 +213,7 @@ def _scalar(text: str) -> str:
     """Text as YAML that is nothing else."""
     return (
         text
-        if re.fullmatch(r"[A-Za-z/][A-Za-z0-9./_-]*[A-Za-z0-9/_]", text) and text not in _WORDS
+        if re.fullmatch(r"[A-Za-z/][A-Za-z0-9./_-]*[A-Za-z0-9/_]", text) and text.lower() not in _WORDS
         else json.dumps(text)
     )
 

@@ -45,6 +45,6 @@ class Entry(NamedTuple):
     def unused(self, used: Collection[str], ran: Collection[str]) -> Iterator[tuple[Location, str]]:
         """The words all of whose rules ran and found nothing that it is about, each with its place."""
         place = self.given.place
-        for index, (word, ids) in enumerate(self.rules.items()):
-            if self.known and ids and set(ids).isdisjoint(used) and set(ids) <= set(ran):
-                yield place.document.at(*place.path, "rules", index), word
+        for word, ids in self.rules.items():
+            if self.known and set(ids).isdisjoint(used) and set(ids) <= set(ran):
+                yield place.document.at(*place.path, "rules", self.given.rules.index(word)), word

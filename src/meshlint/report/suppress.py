@@ -98,11 +98,12 @@ def sift(
             suppression.used.add(finding.rule.id)
             where = suppression.location
             gone.setdefault(id(finding), Suppressed(finding, suppression.reason, where.file, where.span.start_line))
-    wrong = [finding for suppression in suppressions for finding in _wrong(suppression, rules, ran)]
+    found = [*findings, *(finding for suppression in suppressions for finding in _wrong(suppression, rules, ran))]
+    wrong: list[Finding] = []
     notes: dict[int, list[str]] = defaultdict(list)
     for entry in accepted:
         used = set()
-        for finding in entry.of(findings):
+        for finding in entry.of(found):
             used.add(finding.rule.id)
             if entry.holds(today):
                 where = entry.given.place
@@ -111,8 +112,8 @@ def sift(
                 notes[id(finding)].append(entry.end)
         if UNUSED in ran:
             wrong += [_finding(rules[UNUSED], place, None, word, "") for place, word in entry.unused(used, ran)]
-    kept = [f._replace(notes=(*f.notes, *notes.get(id(f), ()))) for f in findings if id(f) not in gone]
-    return Sifted(in_order([*kept, *wrong]), tuple(gone[id(f)] for f in findings if id(f) in gone))
+    kept = [f._replace(notes=(*f.notes, *notes.get(id(f), ()))) for f in found if id(f) not in gone]
+    return Sifted(in_order([*kept, *wrong]), tuple(gone[id(f)] for f in found if id(f) in gone))
 
 
 def _lines(finding: Finding) -> set[int]:
