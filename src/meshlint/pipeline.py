@@ -94,7 +94,7 @@ def read(
     return _input(parts, reading.failures, config, namespace, covered)
 
 
-def edited(given: Input, texts: Mapping[str, str], config: Config, *, namespace: str | None = None) -> Input:
+def edited(given: Input, texts: Mapping[str, str], config: Config, namespace: str | None = None) -> Input:
     """An input with other texts of some files, by name; the others are not read again."""
     parts = [
         _part(part.file._replace(text=texts[part.file.name])) if part.file.name in texts else part

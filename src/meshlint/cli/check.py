@@ -13,8 +13,9 @@ from ..config.schema import DEFAULTS, LEVELS
 from ..finding import Severity
 from ..report.report import Report, exit_code
 from ..rule import catalog
+from ..source.files import STDIN
 from . import common, narrowing
-from .output import Output, Telling, destinations, output_options
+from .output import Output, Telling, destinations, output_options, root
 
 
 @click.command("check")
@@ -27,6 +28,9 @@ from .output import Output, Telling, destinations, output_options
     help=f"Severity from which on a finding makes the exit code 1. {common.default('fail-on')}",
 )
 @narrowing.options
+@click.option("--fix", is_flag=True, help="Mend what has a safe fix, and report what remains.")
+@click.option("--unsafe-fixes", is_flag=True, help="Mend also what changes the effective policy.")
+@click.option("--diff", is_flag=True, help="Show what --fix would change, and write nothing.")
 @click.option("--exit-zero", is_flag=True, help="Findings never fail the run.")
 @click.option("--allow-empty", is_flag=True, help="An input without any mesh resource is no error.")
 @click.option("--show-suppressed", is_flag=True, help="Report what is suppressed or superseded, too.")
@@ -49,6 +53,9 @@ def command(
     fail_on: str | None,
     baseline: str | None,
     since: str | None,
+    fix: bool,
+    unsafe_fixes: bool,
+    diff: bool,
     exit_zero: bool,
     allow_empty: bool,
     show_suppressed: bool,
@@ -59,6 +66,8 @@ def command(
     Exit code: 0 clean, 1 findings that fail the run, 2 wrong usage or nothing to check, 3 something could not be checked.
     """
     paths = paths or (".",)
+    if fix or diff:
+        _can_fix(paths, diff and bool(formats or output or statistics))
     outputs = destinations(formats, output, statistics)
     with common.usage_errors():
         config = common.load_config(paths, config_file, isolated, world, mesh)
@@ -67,15 +76,31 @@ def command(
         given = common.read(paths, config, namespace)
         thresholds = common.thresholds(config, audience, min_confidence)
         check = narrowing.Check(config, namespace, thresholds, ids)
-        report = narrow.of(check.of(given), given, check)
-    notes = Telling(report, ids, color, show_suppressed, statistics).write(outputs)
-    _summarise(report, notes, paths, color)
+        whole = check.of(given)
+        report = narrow.of(whole, given, check)
     fail_on = fail_on or config.fail_on or DEFAULTS["fail-on"]
     failing = None if exit_zero or fail_on == "never" else Severity[fail_on.upper()]
+    if fix or diff:
+        from . import fixes
+
+        run = fixes.Run(given, whole, (*report.known, *report.unchanged), check, unsafe_fixes)
+        if diff:
+            sys.exit(fixes.show(run, root(), color, failing))
+        given, remaining = fixes.write(run)
+        report = narrow.of(remaining, given, check)
+    notes = Telling(report, ids, color, show_suppressed, statistics).write(outputs)
+    _summarise(report, notes, paths, color, unsafe_fixes)
     code = exit_code(report, failing)
     if given.is_empty and not allow_empty and not report.findings and not report.failures:
         common.fail(nothing(given), 2)
     sys.exit(code)
+
+
+def _can_fix(paths: tuple[str, ...], writes_findings: bool) -> None:
+    if set(paths) == {STDIN}:
+        common.fail("what comes from stdin cannot be fixed: name files, or mend what it is made from", 2)
+    if writes_findings:
+        common.fail("--diff shows edits, not findings: leave out --format, --output and --statistics", 2)
 
 
 def chosen(
@@ -102,10 +127,10 @@ def nothing(given: pipeline.Input) -> str:
     return f"no mesh resource in {len(given.parts)} files: nothing was checked (--allow-empty accepts that){hint}"
 
 
-def _summarise(report: Report, notes: Sequence[str], paths: tuple[str, ...], color: str) -> None:
+def _summarise(report: Report, notes: Sequence[str], paths: tuple[str, ...], color: str, unsafe_fixes: bool) -> None:
     import shlex
 
     from ..report import text
 
     printer = text.Printer(sys.stderr, color=common.wants_color(color, sys.stderr), width=common.width(sys.stderr))
-    text.write_summary(report, printer, paths=shlex.join(paths), notes=notes)
+    text.write_summary(report, printer, paths=shlex.join(paths), notes=notes, unsafe=unsafe_fixes)

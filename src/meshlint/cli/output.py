@@ -153,23 +153,23 @@ class Telling(NamedTuple):
                 from ..report import sarif
 
                 rules = [catalog.documented(catalog.infos()[id]) for id in self.ids]
-                sarif.write(report, out, rules=rules, root=_root(), show_suppressed=suppressed)
+                sarif.write(report, out, rules=rules, root=root(), show_suppressed=suppressed)
             case "github":
                 from ..report import github
 
-                github.write(report, out, root=_root())
+                github.write(report, out, root=root())
             case "gitlab":
                 from ..report import gitlab
 
-                gitlab.write(report, out, root=_root())
+                gitlab.write(report, out, root=root())
             case "junit":
                 from ..report import junit
 
-                junit.write(report, out, root=_root(), show_suppressed=suppressed)
+                junit.write(report, out, root=root(), show_suppressed=suppressed)
             case "markdown":
                 from ..report import markdown
 
-                markdown.write(report, out, root=_root(), blob=_blob(), show_suppressed=suppressed)
+                markdown.write(report, out, root=root(), blob=_blob(), show_suppressed=suppressed)
 
     def _tell_people(self, format_: str, out: TextIO, color: str) -> None:
         from ..report import text
@@ -216,7 +216,7 @@ def _replaced(file: str) -> Iterator[TextIO]:
         raise
 
 
-def _root() -> str:
+def root() -> str:
     """The root of the repository around the current directory, else that directory."""
     here = os.getcwd()
     return next((d for d in ancestors(here) if os.path.exists(os.path.join(d, ".git"))), here)

@@ -18,6 +18,23 @@ class Suppressed(NamedTuple):
     line: int
 
 
+class Refused(NamedTuple):
+    """A finding whose fix was not applied, and why."""
+
+    finding: Finding
+    reason: str
+
+
+class Fixes(NamedTuple):
+    """What fixes came to: how many of how many files; whether `unsafe` ones were among them, and whether they are `written`."""
+
+    applied: int
+    files: int
+    refused: tuple[Refused, ...]
+    unsafe: bool
+    written: bool
+
+
 class Summary(NamedTuple):
     """What was looked at, so that silence is credible.
 
@@ -95,6 +112,7 @@ class Report(NamedTuple):
     unchanged: tuple[Finding, ...] = ()
     baseline: Compared | None = None
     since: Since | None = None
+    fixes: Fixes | None = None
 
 
 def in_order(findings: Iterable[Finding]) -> tuple[Finding, ...]:

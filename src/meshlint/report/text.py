@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import textwrap
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any, TextIO
 
-from ..finding import Confidence, Finding
+from ..finding import Confidence, Finding, Safety
 from ..source.document import Location, Mark
 from .excerpt import excerpt
 from .printable import logged, printable
-from .report import Compared, Known, Report, Since, counted, found
+from .report import Compared, Fixes, Known, Report, Since, counted, found
 from .statistics import rows
 
 Styled = tuple[str, str]
@@ -30,7 +31,9 @@ _STYLES = {
     "place": "blue",
     "gutter": "blue",
     "bold": "bold",
+    "added": "green",
 }
+_FAILED = {"settings": "refused by istiod", "write": "not written"}
 
 
 class Printer:
@@ -125,16 +128,32 @@ def write_statistics(report: Report, printer: Printer) -> None:
         )
 
 
-def write_summary(report: Report, printer: Printer, *, paths: str = ".", notes: Sequence[str] = ()) -> None:
-    """What was looked at, assumed, hidden, refused and not checked, notes, and what to do next (`paths` as a shell wants them)."""
-    for failure in report.failures:
-        line = f":{failure.line}" if failure.line else ""
-        what = "refused by istiod: " if failure.kind == "settings" else "not checked: "
-        _wrapped(printer, (what, "error"), f"{failure.file}{line}: {failure.message}")
-    for text in (*_sentences(report, paths), *notes):
+def write_summary(
+    report: Report, printer: Printer, *, paths: str = ".", notes: Sequence[str] = (), unsafe: bool = False
+) -> None:
+    """What was looked at, assumed, hidden, refused and not checked, notes, and what to do next (`paths` as a shell wants them).
+
+    `unsafe`: unsafe fixes are wanted, too.
+    """
+    _failures(report, printer)
+    for text in (*_sentences(report, paths), *_fixes(report, unsafe), *notes):
         for paragraph in text.split("\n"):
             _wrapped(printer, ("", ""), paragraph)
     printer.line(("Next: ", "bold"), (_next(report, paths), ""))
+
+
+def write_fixes(report: Report, printer: Printer, *, unsafe: bool) -> None:
+    """What fixes come to, and what could not be checked."""
+    _failures(report, printer)
+    for text in _fixes(report, unsafe):
+        _wrapped(printer, ("", ""), text)
+
+
+def _failures(report: Report, printer: Printer) -> None:
+    for failure in report.failures:
+        line = f":{failure.line}" if failure.line else ""
+        what = _FAILED.get(failure.kind, "not checked")
+        _wrapped(printer, (f"{what}: ", "error"), f"{failure.file}{line}: {failure.message}")
 
 
 def _sentences(report: Report, paths: str) -> Iterator[str]:
@@ -170,6 +189,34 @@ def _sentences(report: Report, paths: str) -> Iterator[str]:
 def _named(names: Sequence[str], noun: str, plural: str | None = None) -> str:
     """How many there are, and the first of them."""
     return f"{counted(len(names), noun, plural)} ({', '.join(names[:SHOWN])}{', …' if len(names) > SHOWN else ''})"
+
+
+def _fixes(report: Report, unsafe: bool) -> Iterator[str]:
+    """What was fixed, what was not and why, and what could be."""
+    counts = Counter(f.rule.fix.safety for f in report.findings if f.rule.fix and f.changes)
+    safe, others = counts[Safety.SAFE], counts[Safety.UNSAFE]
+    if done := report.fixes:
+        did = f"{counted(done.applied, 'finding')} in {counted(done.files, 'file')}" if done.applied else "nothing"
+        yield f"{'Fixed' if done.written else '--fix would mend'} {did}."
+        yield from _refused(done)
+        if others and not unsafe:
+            more = " more" if done.applied else ""
+            yield f"{others}{more} can be fixed with --unsafe-fixes, which changes what the mesh does."
+    elif unsafe and counts:
+        yield f"Fixable: {safe + others} with --fix --unsafe-fixes (--diff shows the edits)."
+    elif counts:
+        parts = [f"{safe} with --fix" if safe else "", f"{others} with --fix --unsafe-fixes" if others else ""]
+        yield f"Fixable: {', '.join(filter(None, parts))} (--diff shows the edits)."
+
+
+def _refused(fixes: Fixes) -> Iterator[str]:
+    """Each reason once, with the first finding that it is about."""
+    by_reason: dict[str, list[Finding]] = {}
+    for refused in fixes.refused:
+        by_reason.setdefault(refused.reason, []).append(refused.finding)
+    for reason, (first, *others) in by_reason.items():
+        more = f" and {len(others)} more" if others else ""
+        yield f"Not fixed: {first.rule.id} at {_place(first.location)}{more}: {reason}."
 
 
 def _elsewhere(report: Report) -> str:

@@ -7,17 +7,19 @@ Path = tuple[str | int, ...]
 
 
 class SourceFile(NamedTuple):
-    """A file that was read. `name` is what people see, with forward slashes; `path` is None for stdin."""
+    """A file that was read. `name` is what people see, with forward slashes; `path` is None for stdin; `bom` begins no text."""
 
     name: str
     text: str
     path: str | None = None
+    bom: bool = False
 
 
 class Failure(NamedTuple):
     """Something that could not be checked: what (`kind`), where, and what to do about it (`message`).
 
-    Kinds: `unreadable`, `yaml` and `limit` of files and documents, `settings` that istiod refuses, `rule` for one of ours.
+    Kinds: `unreadable`, `yaml` and `limit` of files and documents, `settings` that istiod refuses, `rule` for one of ours,
+    `write` of a file that was to be fixed.
     """
 
     kind: str

@@ -1,6 +1,7 @@
 """Finds and reads the files to check: what git would track of the paths given, in a fixed order."""
 
 import os
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -168,7 +169,7 @@ def _read(path: str, name: str) -> SourceFile | Failure:
     if data.startswith((b"\xff\xfe", b"\xfe\xff")):
         return _failure(name, 1, "encoded as UTF-16, which kubectl does not read; save it as UTF-8")
     try:
-        return SourceFile(name, data.decode("utf-8-sig"), path)
+        return SourceFile(name, data.decode("utf-8-sig"), path, data.startswith(BOM_UTF8))
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         return _failure(name, line, f"not UTF-8 (byte {data[error.start]:#04x}); save it as UTF-8")

@@ -1,0 +1,260 @@
+"""Applies the fixes of findings to a fixed point, in memory: nothing is written here.
+
+Each step takes whole fixes that touch nothing of each other, and lints the result, all files together. It is kept when what
+it mends is gone and nothing as bad has come; else half of it is tried, down to one fix, which is then refused.
+"""
+
+from __future__ import annotations
+
+import gc
+import re
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain, islice
+from typing import NamedTuple
+
+from .finding import Finding, Safety
+from .report.report import Refused, Report
+from .resource.resource import get
+from .source.change import Edit
+from .source.document import Document, Failure, Location, SourceFile
+from .source.edit import apply, edits
+
+Texts = Mapping[str, str]
+"""The texts, by name, of files that differ from what was read."""
+
+Lint = Callable[[Texts], Report]
+"""Lints the input with other texts."""
+
+Locked = Callable[[SourceFile], str | None]
+"""Why a file is not edited."""
+
+SUPPRESSIONS = "suppressions"
+"""The category of rules about suppressions: that one is needed no more is no harm."""
+
+_RENDERED = re.compile(r"^# Source: (\S+/templates/\S+)", re.MULTILINE)
+_GENERATED = re.compile(r"^#.*\bDO NOT EDIT\b", re.MULTILINE)
+
+
+class EndlessFixes(Exception):
+    """Fixes that undo each other."""
+
+    def __init__(self, findings: Iterable[Finding]) -> None:
+        rules = " and ".join(sorted({finding.rule.id for finding in findings}))
+        super().__init__(f"the fixes of {rules} undo each other, so nothing was written; --ignore one of them")
+
+
+class Fixed(NamedTuple):
+    """What fixes came to: `report` is of the texts after them, `findings` are those mended, as they were."""
+
+    texts: Texts
+    report: Report
+    findings: tuple[Finding, ...] = ()
+    refused: tuple[Refused, ...] = ()
+
+
+def fix(report: Report, lint: Lint, untold: Iterable[Finding], safeties: Collection[Safety], locked: Locked) -> Fixed:
+    """Applies fixes of these safeties, but for findings that are not told, until none is left. Raises EndlessFixes."""
+    run = _Run(report, lint, tuple(untold), safeties, locked)
+    while batch := run.batch():
+        run.step(batch)
+    return run.done._replace(refused=tuple(refused for refused, _ in run.refused.values()))
+
+
+def told(report: Report, untold: Iterable[Finding]) -> tuple[Finding, ...]:
+    """The findings of a report but those that another report of the same input does not tell."""
+    places = frozenset(map(_place, untold))
+    return tuple(finding for finding in report.findings if _place(finding) not in places)
+
+
+def pointless(file: SourceFile) -> str | None:
+    """Why an edit of a file would be lost: another program writes it."""
+    if file.path is None:
+        return "it came from stdin; mend what it is made from"
+    if rendered := _RENDERED.search(file.text):
+        return f"Helm rendered {file.name}; mend {rendered[1]} of the chart, or its values"
+    if _GENERATED.search(file.text):
+        return f"{file.name} is generated (it says DO NOT EDIT); mend what it is made from"
+    return None
+
+
+Place = tuple[str, str, str, str]
+"""What a finding is known by from step to step: its rule, what it is about, file and path."""
+
+Fix = tuple[Finding, tuple[Edit, ...]]
+"""A finding and the edits that mend it."""
+
+
+class Objection(NamedTuple):
+    """Why a batch of fixes is not applied, and the places of those that it may be due to."""
+
+    reason: str
+    suspects: frozenset[Place] = frozenset()
+
+
+class _Run:
+    """`refused` has by place what was refused, and how many findings were mended by then; `most` limits a batch."""
+
+    def __init__(
+        self, report: Report, lint: Lint, untold: Sequence[Finding], safeties: Collection[Safety], locked: Locked
+    ) -> None:
+        self.done = Fixed({}, report)
+        self.refused: dict[Place, tuple[Refused, int]] = {}
+        self._lint = lint
+        self._untold = untold
+        self._safeties = safeties
+        self._locked = locked
+        self._suspects: set[Place] = set()
+        self._most: int | None = None
+        self._seen: list[Texts] = [{}]
+        self._fixes = list(self._found())
+
+    def batch(self) -> list[Fix]:
+        """What to try next: fixes that touch nothing of each other; a suspect alone, when nothing else is left.
+
+        What was refused is tried again when others were mended since, so that a second run finds nothing to do.
+        """
+        left = [(f, found) for f, found in self._fixes if _place(f) not in self.refused]
+        calm = [(f, found) for f, found in left if _place(f) not in self._suspects]
+        stale = [place for place, (_, mended) in self.refused.items() if mended < len(self.done.findings)]
+        if left or not stale:
+            return list(islice(_apart(calm), self._most)) if calm else left[:1]
+        for place in stale:
+            del self.refused[place]
+        self._fixes = list(self._found())
+        return self.batch()
+
+    def step(self, batch: Sequence[Fix]) -> None:
+        """Takes a step, or learns why not."""
+        texts = {**self.done.texts, **_applied(batch)}
+        report = self._lint(texts)
+        objection = _objection(batch, self.done.report, report)
+        if objection is None:
+            self._keep(Fixed(texts, report, (*self.done.findings, *(finding for finding, _ in batch))))
+        elif len(batch) == 1:
+            self._refuse(batch[0][0], objection.reason)
+        elif 0 < len(objection.suspects) < len(batch):
+            self._suspects |= objection.suspects
+        else:
+            self._most = len(batch) // 2
+
+    def _keep(self, done: Fixed) -> None:
+        if done.texts in self._seen:
+            raise EndlessFixes(done.findings)
+        self._seen.append(done.texts)
+        self.done = done
+        self._most = None
+        self._fixes = list(self._found())
+        gc.collect()  # __main__ has switched it off, and each step leaves whole meshes behind
+
+    def _refuse(self, finding: Finding, reason: str) -> None:
+        self.refused[_place(finding)] = Refused(finding, reason), len(self.done.findings)
+        self._most = None
+
+    def _found(self) -> Iterator[Fix]:
+        """What could be applied. What is in a locked file is refused."""
+        for finding in told(self.done.report, self._untold):
+            if not finding.changes or _place(finding) in self.refused:
+                continue
+            fix = finding.fix
+            if fix is None or fix.safety not in self._safeties:
+                continue
+            if reason := next(filter(None, (self._locked(edit.file) for edit in fix.edits)), None):
+                self._refuse(finding, reason)
+            else:
+                yield finding, fix.edits
+
+
+def _apart(fixes: Iterable[Fix]) -> Iterator[Fix]:
+    taken: dict[str, list[Edit]] = defaultdict(list)
+    for finding, found in fixes:
+        if not any(_touch(edit, other) for edit in found for other in taken[edit.file.name]):
+            for edit in found:
+                taken[edit.file.name].append(edit)
+            yield finding, found
+
+
+def _touch(one: Edit, other: Edit) -> bool:
+    return one.start <= other.end and other.start <= one.end
+
+
+def _applied(batch: Iterable[Fix]) -> dict[str, str]:
+    """The texts that the edits of a batch make."""
+    by_file: dict[str, list[Edit]] = defaultdict(list)
+    for edit in chain.from_iterable(found for _, found in batch):
+        by_file[edit.file.name].append(edit)
+    return {name: apply(found[0].file.text, found) for name, found in by_file.items()}
+
+
+def _objection(batch: Sequence[Fix], before: Report, after: Report) -> Objection | None:
+    """Why the step from one report to another, by a batch of fixes, is not taken; None where all is well."""
+    if not _together(batch):
+        return Objection("it does not go together with another")
+    if failure := next(_new_failures(before, after), None):
+        return Objection(f"{failure.file} could not be checked after it: {failure.message}")
+    there, left = (Counter(map(_subject, _all(report))) for report in (before, after))
+    mended = Counter(_subject(finding) for finding, _ in batch)
+    stay = {subject for subject, number in mended.items() if left[subject] > there[subject] - number}
+    if stay:
+        return Objection("the finding would stay", frozenset(_place(f) for f, _ in batch if _subject(f) in stay))
+    lowest = min(finding.severity for finding, _ in batch)
+    worse = next((finding for finding in _new(before, after) if finding.severity >= lowest), None)
+    return Objection(f"it would bring {_told(worse)}", _suspects(batch, worse)) if worse else None
+
+
+def _suspects(batch: Sequence[Fix], finding: Finding) -> frozenset[Place]:
+    """The fixes of the object that a finding is about, else of those it points to."""
+    for places in ([finding.location], [related.location for related in finding.related]):
+        objects = {_object(place.document) for place in places if isinstance(place, Location)}
+        found = [f for f, _ in batch if any(_object(change.location.document) in objects for change in f.changes)]
+        if found:
+            return frozenset(map(_place, found))
+    return frozenset()
+
+
+def _object(document: Document) -> tuple[object, ...]:
+    """What a document is about, whatever else changes in it."""
+    named = (get(document.data, *path) for path in (("kind",), ("metadata", "namespace"), ("metadata", "name")))
+    return (document.file.name, *map(str, named))
+
+
+def _together(batch: Sequence[Fix]) -> bool:
+    """Whether the edits of several fixes are those of all their changes, of which the result is proved."""
+    found = sorted(chain.from_iterable(edits for _, edits in batch), key=_position)
+    return len(batch) == 1 or found == sorted(edits(chain.from_iterable(f.changes for f, _ in batch)), key=_position)
+
+
+def _position(edit: Edit) -> tuple[str, int, int]:
+    return edit.file.name, edit.start, edit.end
+
+
+def _new_failures(before: Report, after: Report) -> Iterator[Failure]:
+    known = {(failure.kind, failure.file) for failure in before.failures}
+    return (failure for failure in after.failures if (failure.kind, failure.file) not in known)
+
+
+def _new(before: Report, after: Report) -> Iterator[Finding]:
+    """What is found after and was not there before, be it hidden, suppressed or superseded."""
+    left = Counter(map(_subject, _all(before)))
+    for finding in after.findings:
+        left[_subject(finding)] -= 1
+        if left[_subject(finding)] < 0 and finding.rule.category != SUPPRESSIONS:
+            yield finding
+
+
+def _all(report: Report) -> Iterator[Finding]:
+    return chain(report.findings, report.hidden, report.superseded, (entry.finding for entry in report.suppressed))
+
+
+def _subject(finding: Finding) -> tuple[str, str]:
+    """What a finding is about, wherever it stands: edits move lines, and items of lists."""
+    return finding.rule.id, finding.cause or str(finding.resource or finding.location.file)
+
+
+def _place(finding: Finding) -> Place:
+    return (*_subject(finding), finding.location.file, finding.location.pointer)
+
+
+def _told(finding: Finding) -> str:
+    where = finding.resource or finding.location.file
+    return f"{finding.severity}[{finding.rule.id}] of {where}"
