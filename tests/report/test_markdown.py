@@ -199,12 +199,12 @@ def test_it_stays_below_what_github_takes(failures: tuple[Failure, ...]) -> None
     items = text.count("\n- ")
     assert 900_000 < len(text.encode()) <= 1_000_000
     more = len(found) + len(failures) - items
-    assert text.endswith(f"\n{more} more are left out: a summary of GitHub has 1 MiB at most.\n")
+    assert text.endswith(f"\nLeft out, since GitHub takes no summary of more than 1 MiB: {more} entries.\n")
 
 
 def test_what_fits_is_not_cut() -> None:
     place = document("a: 1\n").at("a")
     report = Report(findings=tuple(finding(place, str(number)) for number in range(3)))
     size = len(written(report))
-    assert "left out" not in written(report, limit=size + 200)
-    assert written(report, limit=size + 199).endswith("1 more are left out: a summary of GitHub has 1 MiB at most.\n")
+    assert "Left out" not in written(report, limit=size + 200)
+    assert written(report, limit=size + 199).endswith("more than 1 MiB: 1 entry.\n")

@@ -42,7 +42,8 @@ def write(
         left -= len(line.encode("utf-8"))
         if left < 0:
             more = sum(rest.startswith(_ITEM) for rest in chain([line], lines))
-            out.write(f"\n{more} more are left out: a summary of GitHub has 1 MiB at most.\n")
+            left_out = counted(more, "entry", "entries")
+            out.write(f"\nLeft out, since GitHub takes no summary of more than 1 MiB: {left_out}.\n")
             return
         out.write(line)
 
