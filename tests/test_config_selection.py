@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
+from program import meshlint
 
 from meshlint.config import Config
 from meshlint.rule import catalog
@@ -98,3 +101,15 @@ class TestTheCommandLineGoesBeforeTheFile:
 )
 def test_a_word_that_names_no_rule(word: str, message: str) -> None:
     assert catalog.unknown(word) == message
+
+
+def test_a_peers_check_that_no_rule_does_can_be_left_out(tmp_path: Path) -> None:
+    (tmp_path / "meshlint.yaml").write_text("ignore: [IST0101, KIA9999]\n")
+    (tmp_path / "pyproject.toml").write_text('[tool.meshlint]\nignore = ["IST0101"]\nselect = ["IST0101"]\n')
+    run = meshlint("check", "--allow-empty", "--ignore", "IST0118", cwd=tmp_path)
+    assert (run.returncode, "IST" in run.stderr) == (0, False), run.stderr
+    run = meshlint("check", "--allow-empty", "--ignore", "IST018", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (2, "meshlint: unknown rule IST018; did you mean IST0157?\n")
+    run = meshlint("check", "--allow-empty", "--config", "pyproject.toml", cwd=tmp_path)
+    assert run.returncode == 2
+    assert run.stderr.startswith("meshlint: pyproject.toml:3:11: no rule checks what IST0101 of istioctl analyze does")

@@ -108,9 +108,9 @@ def chosen(
 ) -> list[str]:
     """The rules to run, by the words of the command line and of the configuration."""
     only, without, besides = map(_words, (select, ignore, extend_select))
-    for word in (*only, *without, *besides):
-        if message := catalog.unknown(word):
-            common.fail(message, 2)
+    messages = [*map(catalog.unknown, (*only, *besides)), *map(catalog.unknown_to_ignore, without)]
+    if message := next(filter(None, messages), None):
+        common.fail(message, 2)
     return catalog.chosen(only, without, besides, config)
 
 

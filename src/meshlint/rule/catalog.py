@@ -23,6 +23,8 @@ NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 WORDS = "lower-case words with dashes between them"
 """What the id of a rule is, and a category."""
 
+_PEER = re.compile("(?:IST|KIA)[0-9]{4}")
+
 ALL = "all"
 """The word that names every rule."""
 
@@ -262,10 +264,15 @@ def unknown(word: str) -> str | None:
     """What to say of a word that names no rule; None where it names one."""
     if named(word):
         return None
-    if re.fullmatch(r"(?:IST|KIA)[0-9]{4}", word):
+    if _PEER.fullmatch(word):
         peer = "istioctl analyze" if word.startswith("IST") else "Kiali"
         return f"no rule checks what {word} of {peer} does (meshlint rules --format json has the equivalents of each)"
     return f"unknown rule {word}{suggestion(word, words())}"
+
+
+def unknown_to_ignore(word: str) -> str | None:
+    """The same of a word to leave rules out by: a peer's check that no rule does yet can be left out all the same."""
+    return None if _PEER.fullmatch(word) else unknown(word)
 
 
 @cache
@@ -280,7 +287,7 @@ def check_config(config: Config) -> None:
     for entry in config.suppressions:
         words += [(word, entry.place.document.at(*entry.place.path, "rules", i)) for i, word in enumerate(entry.rules)]
     for word, where in words:
-        if message := unknown(word):
+        if message := (unknown_to_ignore if where.path[0] == "ignore" else unknown)(word):
             raise ConfigError.at(where, message)
     for id, given in config.rules.items():
         place = given.place
