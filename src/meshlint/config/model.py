@@ -77,7 +77,7 @@ class MeshConfig(NamedTuple):
 
 
 class Config(NamedTuple):
-    """A whole configuration. `places` say where each word of `select`, `extend-select` and `ignore` stands.
+    """A whole configuration. `places` are the words of `select`, `extend-select` and `ignore`, each with where it stands.
 
     `mesh` names the only one of `meshes` that is wanted.
     `file` is as people would write it, `folder`, which patterns and `baseline` are relative to, absolute.
@@ -95,7 +95,7 @@ class Config(NamedTuple):
     baseline: str | None = None
     meshes: tuple[MeshConfig, ...] = ()
     mesh: str | None = None
-    places: Mapping[str, Location] = MappingProxyType({})
+    places: tuple[tuple[str, Location], ...] = ()
     file: str | None = None
     folder: str | None = None
     document: Document | None = None

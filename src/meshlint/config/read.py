@@ -114,7 +114,7 @@ def _config(document: Document, name: str, folder: str) -> Config:
         for rule, given in data.get("rules", {}).items()
     }
     words = {field: tuple(data.get(field, ())) for field in ("select", "extend-select", "ignore")}
-    places = {word: document.at(field, i) for field, given in words.items() for i, word in enumerate(given)}
+    places = tuple((word, document.at(field, i)) for field, given in words.items() for i, word in enumerate(given))
     settings = data.get("settings", {})
     return Config(
         settings=_settings((document.at("settings"), settings)),

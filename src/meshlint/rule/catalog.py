@@ -283,7 +283,7 @@ def _names() -> Mapping[str, frozenset[str]]:
 
 def check_config(config: Config) -> None:
     """Raises ConfigError where a configuration names a rule that is not there, or an option it does not have."""
-    words = [(word, place) for word, place in config.places.items()]
+    words = list(config.places)
     for entry in config.suppressions:
         words += [(word, entry.place.document.at(*entry.place.path, "rules", i)) for i, word in enumerate(entry.rules)]
     for word, where in words:
