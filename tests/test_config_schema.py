@@ -102,6 +102,8 @@ meshes: {prod: {paths: [a], settings: {world: open}}}
         ("port-accepts-plaintext: {", "port-accept-plaintext: {", False),
         ("allow: [9090]", "allow: [http]", False),
         ("[IST0109]", "[IST0101]", False),
+        ("ignore: [mtls]", "ignore: [IST0101]", True),
+        ("ignore: [mtls]", "ignore: [IST101]", False),
         ("reason: x, ", "", False),
     ],
 )

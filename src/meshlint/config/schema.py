@@ -21,6 +21,8 @@ Rules = Mapping[str, tuple[str, Schema]]
 _MAJOR_MINOR = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _OBJECT = r"^[^\s/]+ [^\s/]+(/[^\s/]+)?$"
+PEER = "^(IST|KIA)[0-9]{4}$"
+"""The ids of the checks of istioctl analyze and Kiali."""
 _MESH = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 PATTERNS = {
     _MAJOR_MINOR: "a version, MAJOR.MINOR,",
@@ -36,10 +38,12 @@ def schema(rules: Rules | None = None, words: Sequence[str] = ()) -> Schema:
     With all rules, and the words that name rules, it knows an installation; without, it is true of any.
     """
     word = {"enum": list(words)} if words else _TEXT
+    left_out = {"anyOf": [word, {"pattern": PEER}]} if words else _TEXT
     defs = {
         "settings": _object("What is known about the mesh besides its manifests", _settings()),
         "selector": _object("Workloads: all that is given must fit", _SELECTOR, minProperties=1),
         "rule": {"description": "The id or category of a rule, a peer's id (IST0109, KIA1106), or all", **word},
+        "ignored": {"description": "A word for rules as in select, or the id of a peer's check that no rule does yet", **left_out},
         "suppression": _suppression(),
         "mesh": _mesh(),
     }
@@ -98,7 +102,8 @@ def _keys(rules: Rules | None) -> dict[str, Schema]:
         "select": _list("Only these rules (default: all)", words),
         "extend-select": _list("These rules besides those of select", words),
         "ignore": _list(
-            "Not these rules; goes before select and extend-select, unless these name the rule's own id", words
+            "Not these rules; goes before select and extend-select, unless these name the rule's own id",
+            {"$ref": "#/$defs/ignored"},
         ),
         "suppressions": _list("Findings that the project accepts, with the reason", {"$ref": "#/$defs/suppression"}),
         "audience": _choice("Who reads the findings: an auditor hears most (default: regular)", LEVELS["audience"]),

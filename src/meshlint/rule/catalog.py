@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 from .. import __version__
 from ..assets import folder
 from ..config import Config, ConfigError, explained, suggestion
+from ..config.schema import PEER
 from ..finding import Audience, Confidence, Fix, RuleInfo, Safety, Severity
 from ..source import yaml
 from ..source.document import Failure, pointer
@@ -22,8 +23,6 @@ from .rule import SUBJECTS, Rule
 NAME = re.compile("[a-z][a-z0-9]*(-[a-z0-9]+)*")
 WORDS = "lower-case words with dashes between them"
 """What the id of a rule is, and a category."""
-
-_PEER = re.compile("(?:IST|KIA)[0-9]{4}")
 
 ALL = "all"
 """The word that names every rule."""
@@ -264,7 +263,7 @@ def unknown(word: str) -> str | None:
     """What to say of a word that names no rule; None where it names one."""
     if named(word):
         return None
-    if _PEER.fullmatch(word):
+    if re.match(PEER, word):
         peer = "istioctl analyze" if word.startswith("IST") else "Kiali"
         return f"no rule checks what {word} of {peer} does (meshlint rules --format json has the equivalents of each)"
     return f"unknown rule {word}{suggestion(word, words())}"
@@ -272,7 +271,7 @@ def unknown(word: str) -> str | None:
 
 def unknown_to_ignore(word: str) -> str | None:
     """The same of a word to leave rules out by: a peer's check that no rule does yet can be left out all the same."""
-    return None if _PEER.fullmatch(word) else unknown(word)
+    return None if re.match(PEER, word) else unknown(word)
 
 
 @cache
