@@ -66,6 +66,7 @@ def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> Non
     ("text", "line", "column", "message"),
     [
         ("setings: {}\n", 1, 1, "unknown key setings; did you mean settings?"),
+        ("world: closed\n", 1, 1, "world belongs under settings"),
         (
             "settings:\n  istio-versoin: 1.2\n",
             2,

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..source.document import pointer
 from .model import suggestion
-from .schema import PATTERNS
+from .schema import PATTERNS, SETTINGS
 
 
 def explained(error: Any) -> tuple[tuple[str, ...], str]:
@@ -16,6 +16,8 @@ def explained(error: Any) -> tuple[tuple[str, ...], str]:
         known = list(error.schema.get("properties", {}))
         unknown = next(key for key in value if key not in known)
         inside = f" in {path}" if path else ""
+        if "settings" in known and unknown in SETTINGS:
+            return (unknown,), f"{unknown} belongs under settings"
         return (unknown,), f"unknown key {unknown}{inside}{suggestion(unknown, known) or _choice(known)}"
     if error.validator == "enum":
         words = [str(word) for word in error.validator_value]

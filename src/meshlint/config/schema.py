@@ -43,7 +43,10 @@ def schema(rules: Rules | None = None, words: Sequence[str] = ()) -> Schema:
         "settings": _object("What is known about the mesh besides its manifests", _settings()),
         "selector": _object("Workloads: all that is given must fit", _SELECTOR, minProperties=1),
         "rule": {"description": "The id or category of a rule, a peer's id (IST0109, KIA1106), or all", **word},
-        "ignored": {"description": "A word for rules as in select, or the id of a peer's check that no rule does yet", **left_out},
+        "ignored": {
+            "description": "A word for rules as in select, or the id of a peer's check that no rule does yet",
+            **left_out,
+        },
         "suppression": _suppression(),
         "mesh": _mesh(),
     }
@@ -189,3 +192,7 @@ def _mesh() -> Schema:
     return _object(
         "Files that are applied together; its settings go before those above", properties, required=["paths"]
     )
+
+
+SETTINGS = frozenset(_settings())
+"""The keys of `settings`."""
