@@ -199,7 +199,7 @@ def _objection(batch: Sequence[Fix], before: Report, after: Report) -> Objection
         return Objection("the finding would stay", frozenset(_place(f) for f, _ in batch if _subject(f) in stay))
     lowest = min(finding.severity for finding, _ in batch)
     worse = next((finding for finding in _new(before, after) if finding.severity >= lowest), None)
-    return Objection(f"it would bring {_told(worse)}", _suspects(batch, worse)) if worse else None
+    return Objection(f"it would bring {_named(worse)}", _suspects(batch, worse)) if worse else None
 
 
 def _suspects(batch: Sequence[Fix], finding: Finding) -> frozenset[Place]:
@@ -255,6 +255,6 @@ def _place(finding: Finding) -> Place:
     return (*_subject(finding), finding.location.file, finding.location.pointer)
 
 
-def _told(finding: Finding) -> str:
+def _named(finding: Finding) -> str:
     where = finding.resource or finding.location.file
     return f"{finding.severity}[{finding.rule.id}] of {where}"

@@ -311,3 +311,90 @@ def test_a_terminal_is_not_steered_by_a_diff(repository: Path) -> None:
     run = meshlint("check", "--diff", "--color", "always", cwd=repository)
     assert "       tcp: {maxConnections: 10} # \\u202e\n" in run.stdout
     assert "\x1b[1;31m-      http: {h2UpgradePolicy: UPGRADE}\x1b[0m\n" in run.stdout
+
+
+BY_PATH = """\
+apiVersion: networking.istio.io/v1alpha3
+kind: VirtualService
+metadata:
+  name: ranker
+  namespace: shop
+spec:
+  hosts:
+  - ranker
+  http:
+  - match:
+    - uri:
+        exact: /v2/rank
+    rewrite:
+      uri: /rank
+    route:
+    - destination:
+        host: ranker
+        port:
+          number: 3000
+  - match:
+    - uri:
+        exact: /v1/rank
+    route:
+    - destination:
+        host: ranker-old
+        port:
+          number: 3000"""
+DEFAULT_ROUTE = """
+  - route:
+    - destination:
+        host: ranker
+        port:
+          number: 3000"""
+POOL = """\
+apiVersion: networking.istio.io/v1
+kind: DestinationRule
+metadata:
+  name: search
+  namespace: shop
+spec:
+  host: search.example.com
+  trafficPolicy:
+    loadBalancer:
+      simple: ROUND_ROBIN
+    portLevelSettings:
+    - port:
+        number: 443
+      tls:
+        mode: SIMPLE # the proxy speaks TLS to it
+---
+apiVersion: networking.istio.io/v1
+kind: ServiceEntry
+metadata:
+  name: search
+  namespace: shop
+spec:
+  hosts:
+  - search.example.com
+  ports:
+  - number: 443
+    name: http-tls
+    protocol: HTTP
+  resolution: DNS
+"""
+LOST = "mode: SIMPLE # the proxy speaks TLS to it\n"
+
+
+@pytest.mark.parametrize(
+    ("rule", "before", "after"),
+    [
+        ("virtualservice-without-catch-all", BY_PATH, BY_PATH + DEFAULT_ROUTE),
+        (
+            "traffic-policy-override-drops-settings",
+            POOL,
+            POOL.replace(LOST, f"{LOST}      loadBalancer:\n        simple: ROUND_ROBIN\n"),
+        ),
+    ],
+    ids=["flat lists without a last line end", "a comment at the end of a block"],
+)
+def test_shapes_of_real_meshes(tmp_path: Path, rule: str, before: str, after: str) -> None:
+    """As in workshops of a cloud and in Istio's samples."""
+    (tmp_path / "mesh.yaml").write_text(before)
+    meshlint("check", "--fix", "--unsafe-fixes", "--min-confidence", "low", "--select", rule, cwd=tmp_path)
+    assert (tmp_path / "mesh.yaml").read_text() == after

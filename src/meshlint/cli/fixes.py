@@ -78,9 +78,10 @@ def write(run: Run) -> Written:
     locks = Locks(writes=True)
     done = run.fixed(locks)
     changed = run.changed(done)
-    unwritten = (*locks.failures, *filter(None, (writing.write(file, new) for file, new in changed)))
-    fixes = Fixes(len(done.findings), len(changed), done.refused, run.unsafe, True)
-    report = done.report._replace(failures=(*done.report.failures, *unwritten), fixes=fixes)
+    unwritten = [failure for file, new in changed if (failure := writing.write(file, new))]
+    fixes = Fixes(len(done.findings), len(changed) - len(unwritten), done.refused, True)
+    failures = (*done.report.failures, *locks.failures, *unwritten)
+    report = done.report._replace(failures=failures, fixes=fixes)
     return Written(run.edited(done.texts), report)
 
 
@@ -94,7 +95,7 @@ def show(run: Run, root: str, color: str, failing: Severity | None) -> int:
     changed = run.changed(done)
     _print(chain.from_iterable(diff.lines(file, new, root) for file, new in changed), color)
     sys.stdout.flush()
-    fixes = Fixes(len(done.findings), len(changed), done.refused, run.unsafe, False)
+    fixes = Fixes(len(done.findings), len(changed), done.refused, False)
     err = sys.stderr
     printer = text.Printer(err, color=common.wants_color(color, err), width=common.width(err))
     told = fixing.told(done.report, run.untold)

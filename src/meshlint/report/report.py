@@ -26,12 +26,11 @@ class Refused(NamedTuple):
 
 
 class Fixes(NamedTuple):
-    """What fixes came to: how many of how many files; whether `unsafe` ones were among them, and whether they are `written`."""
+    """What fixes came to: how many in how many files, which were not applied, and whether it is written or only shown."""
 
     applied: int
     files: int
     refused: tuple[Refused, ...]
-    unsafe: bool
     written: bool
 
 
