@@ -106,6 +106,7 @@ def test_texts_come_out_as_they_went_in() -> None:
         "x\u2028::error::y",
         "\x85::set-output name=a::b",
         "::set-env name=PATH::/tmp",
+        "\x1b[31mred",
         "##[add-path]/tmp",
         "%0A::add-path::/tmp",
     ],
@@ -114,8 +115,13 @@ def test_no_text_of_a_manifest_is_a_command(text: str) -> None:
     place = document("a: 1\n", f"{text}.yaml").at("a")
     failure = Failure("yaml", f"{text}.yaml", 1, text)
     report = Report(findings=(finding(place, text),), failures=(failure,))
-    assert [found.name for found in commands(written(report))] == ["error", "warning"]
-    assert written(report).count("\n") == 2
+    log = written(report)
+    assert [(found.name, found.properties["title"]) for found in commands(log)] == [
+        ("error", "not checked"),
+        ("warning", "slow-route"),
+    ]
+    assert log.count("\n") == 2
+    assert log.replace("\n", "").isprintable()
 
 
 def test_the_reader_would_notice_a_command() -> None:

@@ -122,6 +122,14 @@ class TestRun:
         assert with_reason["suppressions"] == [{"kind": "inSource", "justification": "short answers"}]
         assert without["suppressions"] == [{"kind": "inSource"}]
 
+    def test_more_results_than_github_takes_are_told(self) -> None:
+        found = finding(document("a: 1\n").at("a"))
+        assert list(sarif.beyond(Report(findings=(found,) * 25_000))) == []
+        assert list(sarif.beyond(Report(findings=(found,) * 25_001))) == [
+            "GitHub code scanning refuses a run of more than 25,000 results, and these are 25,001: narrow it with --select, "
+            "--audience or a baseline."
+        ]
+
 
 class TestRules:
     def test_help_and_properties(self) -> None:

@@ -195,11 +195,14 @@ class Telling(NamedTuple):
 
 @contextmanager
 def _replaced(file: str) -> Iterator[TextIO]:
-    """A file that has all of what is written or stays as it was. What is no plain file, such as a pipe, is written at once."""
+    """A file that has all of what is written or stays as it was. What is no plain file, such as a pipe, is written at once.
+
+    Raises OSError, also where the file is read-only.
+    """
     target = os.path.realpath(file)
     folder, name = os.path.split(target)
-    special = os.path.exists(target) and not os.path.isfile(target)
-    if special or not os.access(folder, os.W_OK):
+    kept = os.path.exists(target) and not (os.path.isfile(target) and os.access(target, os.W_OK))
+    if kept or not os.access(folder, os.W_OK):
         with open(target, "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
         return
