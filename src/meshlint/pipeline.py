@@ -124,39 +124,37 @@ def _part(file: SourceFile) -> Part:
 def _input(
     parts: Sequence[Part], unreadable: Sequence[Failure], config: Config, namespace: str | None, covered: bool
 ) -> Input:
-    failures = [*unreadable, *(failure for part in parts for failure in part.loaded.failures)]
-    kustomizations = Kustomizations(namespace, [part.file for part in parts])
-    patches = frozenset(part.file.name for part in parts if kustomizations.is_patch(part.file))
+    files = [part.file for part in parts]
+    kustomizations = Kustomizations(namespace, files)
+    patches = frozenset(file.name for file in files if kustomizations.is_patch(file))
     whole = (part for part in parts if part.file.name not in patches)
     documents = [one for part in whole for document in part.loaded.documents for one in unwrapped(document)]
-    named: list[str] = []
-    labels: list[str] = []
-    meshes: list[Mesh] = []
-    found: dict[int, Resource] = {}
-    for group in groups(config, [part.file for part in parts]):
-        objects = _objects(group, documents, parts, kustomizations)
-        found |= {id(resource.document): resource for resource in objects if id(resource.document) not in found}
-        if objects:
-            named += [group.name] if group.name else []
-            variants = split(objects)
-            labels += (": ".join(filter(None, (group.name, variant.label))) for variant in variants)
-            together = supplied(objects)
-            meshes += (Mesh(Inventory(variant.resources, together), group.settings) for variant in variants)
-    if not meshes:
-        labels, meshes = [""], [Mesh(Inventory(()), config.settings)]
+    filled = [(g, found) for g in groups(config, files) if (found := _objects(g, documents, parts, kustomizations))]
+    objects = {id(resource.document): resource for _, found in reversed(filled) for resource in found}
+    labelled = [one for group, found in filled for one in _variants(group, found)]
+    labels, meshes = zip(*labelled, strict=True) if labelled else (("",), (Mesh(Inventory(()), config.settings),))
+    failures = [*unreadable, *(failure for part in parts for failure in part.loaded.failures)]
     failures += dict.fromkeys(failure for mesh in meshes for failure in mesh.meshconfig.failures)
     return Input(
-        tuple(meshes),
-        tuple(labels),
-        tuple(named),
+        meshes,
+        labels,
+        tuple(group.name for group, _ in filled if group.name),
         covered and not failures,
-        tuple(found[id(document)] for document in documents if id(document) in found),
+        tuple(objects[id(document)] for document in documents if id(document) in objects),
         tuple(parts),
         patches,
-        sum(id(document) not in found for document in documents),
+        sum(id(document) not in objects for document in documents),
         tuple(unreadable),
         tuple(failures),
     )
+
+
+def _variants(group: Group, objects: Sequence[Resource]) -> Iterator[tuple[str, Mesh]]:
+    """The variants of one mesh, each with its label."""
+    whole = supplied(objects)
+    for variant in split(objects):
+        label = ": ".join(filter(None, (group.name, variant.label)))
+        yield label, Mesh(Inventory(variant.resources, whole), group.settings)
 
 
 def _objects(
