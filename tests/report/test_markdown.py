@@ -187,6 +187,11 @@ def test_counts_of_what_is_not_shown() -> None:
     )
 
 
+def test_a_rule_that_crashed_is_no_file_of_the_repository() -> None:
+    report = Report(failures=(Failure("rule", "rules/mtls/some_rule/check.py", None, "rule some-rule failed"),))
+    assert Rendered(written(report, Path("/"))).all("li") == ["rules/mtls/some_rule/check.py: rule some-rule failed"]
+
+
 def test_nothing_found() -> None:
     assert written(Report()) == "## meshlint\n\n**Nothing found** in 0 files, 0 documents, 0 resources.\n"
 

@@ -58,8 +58,9 @@ class _Writer:
         if report.failures:
             yield "\n### Not checked\n\n"
         for failure in report.failures:
-            place = f"{self._named(failure.file)}:{failure.line}" if failure.line else self._named(failure.file)
-            yield f"{_ITEM}{place}: {_escaped(failure.message)}\n"
+            file = failure.file if failure.kind == "rule" else self._paths.named(failure.file)
+            place = f"{file}:{failure.line}" if failure.line else file
+            yield f"{_ITEM}{_escaped(f'{place}: {failure.message}')}\n"
         if report.findings:
             yield from _table(report)
             yield "\n### Findings\n\n"
