@@ -56,5 +56,5 @@ def _description(help: str) -> str:
 def _row(option: click.Option, context: click.Context) -> tuple[str, str]:
     names = ", ".join(f"`{name}`" for name in (*option.opts, *option.secondary_opts))
     value = "" if option.is_flag or option.count else f" `{option.make_metavar(context)}`"
-    default = f" Default: `{option.default}`." if option.show_default and option.default is not None else ""
-    return names + value, f"{option.help or ''}{default}"
+    default = f"Default: `{option.default}`." if option.show_default and option.default is not None else ""
+    return names + value, " ".join(filter(None, (option.help, default)))

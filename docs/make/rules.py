@@ -26,7 +26,13 @@ SAFETIES = {
     "unsafe": "unsafe: it changes what the mesh does",
 }
 EXPECTED = re.compile(r"#\s*expect:\s*([a-z0-9-]+)")
-PEERS = {"IST": "istioctl analyze", "KIA": "Kiali"}
+PEERS = {
+    "IST": "istioctl analyze",
+    "KIA": "Kiali",
+    "kubescape": "Kubescape",
+    "kyverno": "Kyverno",
+    "snowcat": "Snowcat",
+}
 OTHERS = "About the input"
 
 
@@ -186,13 +192,12 @@ def _by_peer(infos: Iterable[RuleInfo]) -> str:
     for info in infos:
         for name in info.equivalents:
             tool, colon, code = name.partition(":")
-            peer = tool if colon else PEERS.get(name[:3], "Others")
+            peer = PEERS.get(tool, tool) if colon else PEERS.get(name[:3], "Others")
             groups[peer].append((f"`{code or name}`", _link(info)))
     sections = (f"## {peer}\n\n{table(('there', 'here'), sorted(rows))}" for peer, rows in sorted(groups.items()))
     return (
-        "# Rules by the ids of other tools\n\nWhere another tool checks the same, or a part of it.\n\n"
-        + "\n\n".join(sections)
-        + "\n"
+        "# Rules by the ids of other tools\n\nWhere another tool checks the same, or a part of it. "
+        "`--select`, `--ignore` and the configuration take these ids, too.\n\n" + "\n\n".join(sections) + "\n"
     )
 
 

@@ -153,17 +153,30 @@ def test_every_command_in_prose_exists(span: str) -> None:
             assert command and {word.partition("=")[0]} <= {o for p in command.params for o in p.opts} | {"--help"}
 
 
-LINK = re.compile(r"\]\(([^)\s#:]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\(([^)\s#:]+)(?:#([^)]*))?\)")
 
 
 @of_every_page
-def test_links_lead_to_files(page: str) -> None:
+def test_links_lead_to_files_and_headings(page: str) -> None:
     prose = re.sub(r"^ *(`{3,}).*?^ *\1$|`[^`\n]+`", "", text(page), flags=re.MULTILINE | re.DOTALL)
-    assert [link for link in LINK.findall(prose) if not ((ROOT / page).parent / link).exists()] == []
+    assert [link for link in LINK.findall(prose) if not leads((ROOT / page).parent, *link)] == []
+
+
+def leads(folder: Path, path: str, anchor: str) -> bool:
+    target = folder / path
+    if not anchor or not target.is_file():
+        return target.exists() and not anchor
+    headings = re.findall(r"^#+ (.+)$", target.read_text(encoding="utf-8"), re.MULTILINE)
+    return anchor in {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def test_a_link_to_a_file_or_heading_that_is_not_there_is_noticed() -> None:
+    given = [("index.md", ""), ("index.md", "formats"), ("index.md", "format"), ("none.md", ""), ("make", "formats")]
+    assert [leads(ROOT / "docs", *link) for link in given] == [True, True, False, False, False]
 
 
 def test_the_index_lists_every_page() -> None:
-    listed = {f"docs/{link}" for link in LINK.findall(text("docs/index.md"))}
+    listed = {f"docs/{link}" for link, _ in LINK.findall(text("docs/index.md"))}
     assert [page for page in PAGES if page.startswith("docs/") and page not in {*listed, "docs/index.md"}] == []
 
 

@@ -10,8 +10,10 @@ from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
 
+import click
 import pytest
 
+from meshlint.cli.main import cli
 from meshlint.rule import catalog
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +115,15 @@ def test_rules_are_found_by_category_by_pitfall_and_by_the_ids_of_other_tools(te
         "## Kiali\n\n| there | here |\n| --- | --- |\n| `KIA0104` | [`egress-host-without-serviceentry`]"
         in texts["rules/peers.md"]
     )
+
+
+def test_every_command_is_on_a_page_with_its_options(texts: dict[str, str]) -> None:
+    parts = dict(re.findall(r"^## (meshlint.*)\n((?:(?!## ).*\n)*)", texts["commands.md"], re.MULTILINE))
+    helps = {"meshlint", *(f"meshlint {name}" for name in cli.list_commands(click.Context(cli)))}
+    assert helps <= parts.keys()
+    assert "| `--format` `FMT[=FILE]` | full (the default), concise," in parts["meshlint check"]
+    assert "| `-n`, `--namespace` `NAME` | Namespace of objects that name none. |\n" in parts["meshlint can"]
+    assert "`--world` `[open|closed]`" in parts["meshlint facts"]
 
 
 def test_a_new_rule_changes_nothing_that_is_committed() -> None:
