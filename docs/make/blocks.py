@@ -71,7 +71,7 @@ def steps(block: Block) -> Iterator[Step]:
         yield Step(block.line, file=block.title, text=block.text)
     elif block.language == "console":
         for offset, command, _ in shown(block.text):
-            yield Step(block.line + offset, command)
+            yield Step(block.line + offset, command, _promised(command))
     elif block.language in SHELLS:
         for offset, command in _commands(block.text.splitlines()):
             if not command.startswith(THIS_TEST):
@@ -109,9 +109,12 @@ def _complete(lines: Sequence[str]) -> bool:
     )
 
 
+def _promised(command: str) -> frozenset[int]:
+    """The exit code that a comment states: `# exit code N`."""
+    return frozenset(map(int, _PROMISE.findall(command)))
+
+
 def _codes(command: str) -> frozenset[int]:
-    """What the text promises: `# exit code N`; else success, which for a linter includes having found something."""
-    if promise := _PROMISE.search(command):
-        return frozenset({int(promise[1])})
+    """What the text promises; else success, which for a linter includes having found something."""
     last = _LAST.match(command.partition(" #")[0])
-    return frozenset({0, 1}) if last and last[1].startswith("meshlint check") else frozenset({0})
+    return _promised(command) or frozenset({0, 1} if last and last[1].startswith("meshlint check") else {0})

@@ -231,14 +231,15 @@ $ cat <<'EOF'; echo "and $answer" >&2
 $1
 EOF
 stale
+$ false # exit code 2
 ```
 """
 
 
 def test_a_page_is_one_session() -> None:
     ran = run(PAGE)
-    assert [(each.step.line, each.code) for each in ran] == [(11, 0), (12, 0), (14, 1), (15, 1), (19, 0)]
-    assert [each.step.line for each in ran if each.step.codes and each.code not in each.step.codes] == [15]
+    assert [(each.step.line, each.code) for each in ran] == [(11, 0), (12, 0), (14, 1), (15, 1), (19, 0), (23, 1)]
+    assert [each.step.line for each in ran if each.step.codes and each.code not in each.step.codes] == [15, 23]
 
 
 def test_an_output_that_rots_is_rewritten() -> None:
