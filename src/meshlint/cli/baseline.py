@@ -12,6 +12,7 @@ from ..report import baseline
 from ..report.printable import printable
 from . import common
 from .check import chosen, nothing
+from .output import replaced
 
 
 @click.command("baseline")
@@ -68,7 +69,7 @@ def command(
 
 def _write(file: str, text: str) -> None:
     try:
-        with open(file, "w", encoding="utf-8") as out:
+        with replaced(file) as out:
             out.write(text)
     except OSError as error:
         common.fail(f"{file}: {error.strerror}", 2)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import NamedTuple, TextIO
 
 import click
@@ -130,7 +130,7 @@ class Telling(NamedTuple):
             self._tell(output.format, sys.stdout, self.color)
             sys.stdout.flush()
             return
-        with _replaced(output.file) as out:
+        with replaced(output.file) as out:
             self._tell(output.format, out, "never" if self.color == "auto" else self.color)
 
     def _tell(self, format_: str, out: TextIO, color: str) -> None:
@@ -194,29 +194,24 @@ class Telling(NamedTuple):
 
 
 @contextmanager
-def _replaced(file: str) -> Iterator[TextIO]:
+def replaced(file: str) -> Iterator[TextIO]:
     """A file that has all of what is written or stays as it was. What is no plain file, such as a pipe, is written at once.
 
     Raises OSError, also where the file is read-only.
     """
+    from io import TextIOWrapper
+
+    from ..source.write import replacing
+
     target = os.path.realpath(file)
-    folder, name = os.path.split(target)
     kept = os.path.exists(target) and not (os.path.isfile(target) and os.access(target, os.W_OK))
-    if kept or not os.access(folder, os.W_OK):
+    if kept or not os.access(os.path.dirname(target), os.W_OK):
         with open(target, "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
         return
-    temporary = os.path.join(folder, f".{name}.{os.getpid()}")
-    try:
-        with open(temporary, "x", encoding="utf-8", errors="backslashreplace") as out:
-            yield out
-        if os.path.exists(target):
-            os.chmod(temporary, os.stat(target).st_mode & 0o7777)
-        os.replace(temporary, target)
-    except BaseException:
-        with suppress(OSError):
-            os.unlink(temporary)
-        raise
+    with replacing(target) as new:
+        yield (text := TextIOWrapper(new, encoding="utf-8", errors="backslashreplace"))
+        text.detach()
 
 
 def root() -> str:

@@ -1,11 +1,13 @@
-"""Writes new texts of files that were read: as a whole or not at all, and never over somebody else's change."""
+"""Writes files as a whole or not at all, and new texts of files that were read never over somebody else's change."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from codecs import BOM_UTF8
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import BinaryIO
 
 from .document import Failure, SourceFile
 
@@ -28,7 +30,8 @@ def write(file: SourceFile, text: str) -> Failure | None:
         with open(target, "rb") as current:
             if current.read() != encoded(file, file.text):
                 return _failure(file, "it changed after it was read; run again")
-        _replace(target, encoded(file, text))
+        with replacing(target) as new:
+            new.write(encoded(file, text))
     except OSError as error:
         return _failure(file, f"{error.strerror or error}; mend that and run again")
     return None
@@ -39,23 +42,35 @@ def encoded(file: SourceFile, text: str) -> bytes:
     return (BOM_UTF8 if file.bom else b"") + text.encode("utf-8")
 
 
-def _replace(target: str, data: bytes) -> None:
-    """One step for whoever reads the file: a new one beside it takes its place."""
+@contextmanager
+def replacing(target: str) -> Iterator[BinaryIO]:
+    """A new file that takes the place of another in one step once all is written, with its mode and owner. Raises OSError."""
     folder, name = os.path.split(target)
-    status = os.stat(target)
     handle, temporary = tempfile.mkstemp(dir=folder, prefix=f".{name}.")
     try:
         with open(handle, "wb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        with suppress(AttributeError, PermissionError):  # Windows has no owners; only root gives files away
-            os.chown(temporary, status.st_uid, status.st_gid)
-        os.chmod(temporary, status.st_mode & 0o7777)
+        _resemble(temporary, target)
         os.replace(temporary, target)
     except BaseException:
-        os.unlink(temporary)
+        with suppress(OSError):
+            os.unlink(temporary)
         raise
+
+
+def _resemble(temporary: str, target: str) -> None:
+    """Gives a file, which nobody else may read yet, the mode and owner of another, or those of any new file."""
+    if not os.path.exists(target):
+        mask = os.umask(0)
+        os.umask(mask)
+        os.chmod(temporary, 0o666 & ~mask)
+        return
+    status = os.stat(target)
+    with suppress(AttributeError, PermissionError):  # Windows has no owners; only root gives files away
+        os.chown(temporary, status.st_uid, status.st_gid)
+    os.chmod(temporary, status.st_mode & 0o7777)
 
 
 def _target(file: SourceFile) -> str:
