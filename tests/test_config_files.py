@@ -275,3 +275,4 @@ def test_show_without_any(repository: Path) -> None:
     lines = meshlint("config", "show", cwd=repository).stdout.splitlines()
     assert lines[0] == "# no configuration: the defaults"
     assert all(line.endswith("  default") for line in lines[1:])
+    assert "settings.istio-version: 1.32" in {line.partition("  ")[0] for line in lines}

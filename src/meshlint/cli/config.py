@@ -96,4 +96,6 @@ def _written(place: Location) -> str:
 
 
 def _text(value: Any) -> str:
+    if isinstance(value, tuple) and all(isinstance(part, int) for part in value):
+        return ".".join(map(str, value))
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
