@@ -11,13 +11,12 @@ from pathspec import GitIgnoreSpec
 from ..mesh.istio.entries import hosts_of, is_external, is_local
 from ..mesh.subjects import ModelKind, Workload
 from ..pipeline import Input
+from ..resource import kustomizations
 from ..resource.kinds import HELM_VALUES, ISTIO_OPERATOR, SERVICE_ENTRY, is_mesh_resource
 from ..resource.resource import each, get
 from ..resource.workload import pod_templates
 from ..source.document import Document, Location, Path
 
-KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_LISTS = ("resources", "bases", "components")
 _TAGS: tuple[Path, ...] = (
     ("spec", "tag"),
     ("spec", "values", "global", "tag"),
@@ -154,9 +153,9 @@ def _kustomizations(given: Input, root: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for part in given.parts:
         folder, name = os.path.split(_below(root, part.file.name))
-        if name in KUSTOMIZATIONS:
+        if name in kustomizations.NAMES:
             data: Any = part.loaded.documents[0].data if part.loaded.documents else None
-            entries = (entry for field in _LISTS for entry in each(data, field) if isinstance(entry, str))
+            entries = (entry for field in kustomizations.LISTS for entry in each(data, field) if isinstance(entry, str))
             paths = (os.path.normpath(os.path.join(folder, entry)) for entry in entries if "://" not in entry)
             found[folder or "."] = [path.replace(os.sep, "/") for path in paths]
     return found

@@ -11,8 +11,8 @@ from ..source.document import SourceFile
 from ..source.files import ancestors
 from .resource import get
 
-_NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
-_LISTS = ("resources", "bases", "components")
+NAMES = ("kustomization.yaml", "kustomization.yml", "Kustomization")
+LISTS = ("resources", "bases", "components")
 _PATCHES = ("patches", "patchesStrategicMerge", "patchesJson6902")
 
 
@@ -56,7 +56,7 @@ class Kustomizations:
 
     def directories(self, files: Iterable[SourceFile]) -> frozenset[str]:
         """The directories of the kustomizations among some files."""
-        paths = (file.path for file in files if file.path and os.path.basename(file.path) in _NAMES)
+        paths = (file.path for file in files if file.path and os.path.basename(file.path) in NAMES)
         return frozenset(os.path.dirname(self._absolute(path)) for path in paths)
 
     def _absolute(self, path: str) -> str:
@@ -82,7 +82,7 @@ class Kustomizations:
         """The kustomizations by each file and directory they list."""
         found: dict[str, list[Kustomization]] = defaultdict(list)
         for file in self._files:
-            if file.path and os.path.basename(file.path) in _NAMES:
+            if file.path and os.path.basename(file.path) in NAMES:
                 directory = os.path.dirname(self._absolute(file.path))
                 self._read.add(directory)
                 self._enter(_kustomization(directory, file.text), found)
@@ -95,7 +95,7 @@ class Kustomizations:
             if directory in self._looked_above:
                 break
             self._looked_above.add(directory)
-            files = (os.path.join(directory, name) for name in _NAMES)
+            files = (os.path.join(directory, name) for name in NAMES)
             file = next(filter(os.path.isfile, files), None)
             if file and directory not in self._read:
                 self._enter(_kustomization(directory, _text(file)), known)
@@ -126,7 +126,7 @@ def _kustomization(directory: str, text: str) -> Kustomization:
     return Kustomization(
         directory,
         namespace if isinstance(namespace, str) and namespace else None,
-        _paths(directory, (entry for key in _LISTS for entry in _items(get(data, key)))),
+        _paths(directory, (entry for key in LISTS for entry in _items(get(data, key)))),
         _paths(directory, (get(entry, "path") or entry for key in _PATCHES for entry in _items(get(data, key)))),
     )
 
