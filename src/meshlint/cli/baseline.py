@@ -59,8 +59,7 @@ def command(
     found = baseline.of(report.findings, paths, file)
     _write(file, baseline.text(found))
     for failure in report.failures:
-        line = f":{failure.line}" if failure.line else ""
-        click.echo(printable(f"meshlint: not checked: {failure.file}{line}: {failure.message}"), err=True)
+        click.echo(printable(f"meshlint: not checked: {failure.place}: {failure.message}"), err=True)
     number = len(report.findings)
     click.echo(f"Wrote {number} finding{'' if number == 1 else 's'} to {printable(file)}.", err=True)
     click.echo(printable(f"Next: meshlint check --baseline {shlex.join([file, *paths])}"), err=True)

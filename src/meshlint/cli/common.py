@@ -124,8 +124,7 @@ def read(paths: Sequence[str], config: Config, namespace: str | None) -> pipelin
 def tell_failures(given: pipeline.Input) -> None:
     """Says what could not be read."""
     for failure in given.failures:
-        line = f":{failure.line}" if failure.line else ""
-        click.echo(printable(f"meshlint: not read: {failure.file}{line}: {failure.message}"), err=True)
+        click.echo(printable(f"meshlint: not read: {failure.place}: {failure.message}"), err=True)
 
 
 def tell_plugins() -> bool:

@@ -11,17 +11,16 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ..assets import folder
+from ..assets import schema
 from ..config import explained
 from ..finding import Finding, Severity, Site
-from ..source import yaml
+from ..source import files, yaml
 from ..source.document import Path, SourceFile
 from .identity import Identifier, Identity
 from .report import Compared, Known, Report, in_order
 
 NAME = "meshlint-baseline.json"
 VERSION = 1
-STDIN = "-"
 
 
 class BaselineError(Exception):
@@ -161,27 +160,22 @@ class Stock:
 def reads_all(paths: Sequence[str], baseline: Baseline) -> bool:
     """Whether the paths have all that was read when the baseline was written."""
     here = os.path.dirname(os.path.abspath(baseline.file))
-    given = [path if path == STDIN else os.path.abspath(_directory(path)) for path in paths]
-    wanted = [path if path == STDIN else os.path.normpath(os.path.join(here, path)) for path in baseline.paths]
+    given = [path if path == files.STDIN else os.path.abspath(files.plain(path)) for path in paths]
+    wanted = [path if path == files.STDIN else os.path.normpath(os.path.join(here, path)) for path in baseline.paths]
     return all(any(path == root or path.startswith(os.path.join(root, "")) for root in given) for path in wanted)
 
 
 def _from(file: str, path: str) -> str:
     """A path as it is written in a file."""
-    if path == STDIN:
+    if path == files.STDIN:
         return path
-    return os.path.relpath(_directory(path), os.path.dirname(os.path.abspath(file))).replace(os.sep, "/")
-
-
-def _directory(path: str) -> str:
-    return path.removesuffix("/**")
+    return os.path.relpath(files.plain(path), os.path.dirname(os.path.abspath(file))).replace(os.sep, "/")
 
 
 def _validate(file: str, content: str, data: Any) -> None:
     import jsonschema
 
-    with open(os.path.join(folder("schemas"), "baseline.schema.json"), encoding="utf-8") as opened:
-        validator = jsonschema.Draft202012Validator(json.load(opened))
+    validator = jsonschema.Draft202012Validator(schema("baseline"))
     error = next(validator.iter_errors(data), None)
     if error is None:
         return

@@ -55,8 +55,7 @@ class _Writer:
             yield _case(_class(entry.finding), self._name(entry.finding), told)
 
     def _error(self, failure: Failure) -> str:
-        file = failure.file if failure.kind == "rule" else self._paths.named(failure.file)
-        place = f"{file}:{failure.line}" if failure.line else file
+        place = self._paths.place(failure)
         return _case("meshlint", place, _element("error", failure.kind, failure.message, f"{place}: {failure.message}"))
 
     def _name(self, finding: Finding) -> str:

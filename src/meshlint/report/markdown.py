@@ -58,9 +58,7 @@ class _Writer:
         if report.failures:
             yield "\n### Not checked\n\n"
         for failure in report.failures:
-            file = failure.file if failure.kind == "rule" else self._paths.named(failure.file)
-            place = f"{file}:{failure.line}" if failure.line else file
-            yield f"{_ITEM}{_escaped(f'{place}: {failure.message}')}\n"
+            yield f"{_ITEM}{_escaped(f'{self._paths.place(failure)}: {failure.message}')}\n"
         if report.findings:
             yield from _table(report)
             yield "\n### Findings\n\n"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from ..source.document import Failure
+
 STDIN = "<stdin>"
 
 
@@ -25,3 +27,7 @@ class Paths:
     def named(self, file: str) -> str:
         """The relative path; the absolute one outside the repository, and `stdin` for stdin."""
         return self.relative(file) or ("stdin" if file == STDIN else Path(file).resolve().as_posix())
+
+    def place(self, failure: Failure) -> str:
+        """Where something could not be checked; a rule that failed is no file of the repository."""
+        return failure.place if failure.kind == "rule" else failure._replace(file=self.named(failure.file)).place

@@ -151,9 +151,8 @@ def write_fixes(report: Report, printer: Printer, *, unsafe: bool) -> None:
 
 def _failures(report: Report, printer: Printer) -> None:
     for failure in report.failures:
-        line = f":{failure.line}" if failure.line else ""
         what = _FAILED.get(failure.kind, "not checked")
-        _wrapped(printer, (f"{what}: ", "error"), f"{failure.file}{line}: {failure.message}")
+        _wrapped(printer, (f"{what}: ", "error"), f"{failure.place}: {failure.message}")
 
 
 def _sentences(report: Report, paths: str) -> Iterator[str]:

@@ -11,7 +11,7 @@ from types import FunctionType
 from typing import Any, NamedTuple
 
 from .. import __version__
-from ..assets import folder
+from ..assets import folder, schema
 from ..config import Config, ConfigError, explained, suggestion
 from ..config.schema import PEER
 from ..finding import Audience, Confidence, Fix, RuleInfo, Safety, Severity
@@ -130,12 +130,9 @@ def metadata(rule: str) -> Any:
 
 def complaints(data: Any) -> list[str]:
     """What the schema of rule.yaml says against one."""
-    import json
-
     import jsonschema
 
-    schema = json.loads(_text(os.path.join(folder("schemas"), "rule.schema.json")))
-    errors = jsonschema.Draft202012Validator(schema).iter_errors(data)
+    errors = jsonschema.Draft202012Validator(schema("rule")).iter_errors(data)
     places = ((pointer(tuple(error.absolute_path)), error.message) for error in errors)
     return sorted(f"{place}: {message}" if place else message for place, message in places)
 

@@ -27,6 +27,11 @@ class Failure(NamedTuple):
     line: int | None
     message: str
 
+    @property
+    def place(self) -> str:
+        """The file, and the line where one is known."""
+        return f"{self.file}:{self.line}" if self.line else self.file
+
 
 class Placeholder:
     """A value that another tool fills in later (`${VAR}`, `$(VAR)`): unknown, so never equal to a string."""

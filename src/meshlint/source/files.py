@@ -47,10 +47,11 @@ def read(paths: Sequence[str], stdin: Callable[[], str]) -> Reading:
 def covers(paths: Sequence[str], folder: str) -> bool:
     """Whether one of some paths is a directory that is, or is around, an absolute one, so that all in it is read."""
     around = set(ancestors(os.path.realpath(folder)))
-    return any(os.path.isdir(path) and os.path.realpath(path) in around for path in map(_plain, paths))
+    return any(os.path.isdir(path) and os.path.realpath(path) in around for path in map(plain, paths))
 
 
-def _plain(path: str) -> str:
+def plain(path: str) -> str:
+    """A path that is given without the pattern for all that is below it."""
     return os.path.normpath(path.removesuffix("/**"))
 
 
@@ -81,7 +82,7 @@ def _once(paths: Sequence[str]) -> Iterator[str]:
 
 
 def _expand(text: str) -> Iterator[str]:
-    path = _plain(text)
+    path = plain(text)
     if os.path.isdir(path):
         yield from _walk(path)
     elif os.path.exists(path):
