@@ -7,8 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-CLEAN_ENV = {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "FORCE_COLOR", "TERM", "COLUMNS")}
-
 
 def meshlint(*arguments: object, cwd: Path, stdin: str = "", **env: str) -> subprocess.CompletedProcess[str]:
     """`python -m meshlint ARGUMENTS` in a directory; its output is not a terminal."""
@@ -18,6 +16,6 @@ def meshlint(*arguments: object, cwd: Path, stdin: str = "", **env: str) -> subp
         input=stdin,
         capture_output=True,
         encoding="utf-8",
-        env={**CLEAN_ENV, **env},
+        env={**os.environ, **env},
         check=False,
     )

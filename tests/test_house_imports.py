@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV
 
 MESH = """\
 apiVersion: security.istio.io/v1
@@ -25,7 +24,7 @@ HEAVY = ["rich", "jsonschema", "jsonschema_rs", "sarif_om", "attr", "pathspec", 
 def imported(folder: Path, *arguments: str) -> set[str]:
     """The modules of a run that finds something."""
     command = [sys.executable, "-X", "importtime", "-m", "meshlint", "check", "one.yaml", *arguments]
-    run = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", env=CLEAN_ENV, check=False)
+    run = subprocess.run(command, cwd=folder, capture_output=True, encoding="utf-8", check=False)
     assert run.returncode == 1, run.stderr
     return set(re.findall(r"^import time:\s+\d+ \|\s+\d+ \|\s+(\S+)$", run.stderr, re.MULTILINE))
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV, meshlint
+from program import meshlint
 
 MTLS = """\
 apiVersion: security.istio.io/v1
@@ -210,7 +210,7 @@ def test_names_line_ends_and_marks_are_kept(tmp_path: Path, name: str, change: C
     before = change(text).encode()
     (tmp_path / name).write_bytes(before)
     command = [sys.executable, "-m", "meshlint", "check", ".", "--diff", "--unsafe-fixes"]
-    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False, env=CLEAN_ENV).stdout
+    shown = subprocess.run(command, cwd=tmp_path, capture_output=True, check=False).stdout
     git(tmp_path, "apply", "-", stdin=shown.decode())
     applied = (tmp_path / name).read_bytes()
     (tmp_path / name).write_bytes(before)

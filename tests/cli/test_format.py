@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV, meshlint
+from program import meshlint
 
 FORMATS = ("full", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown")
 BEGINNINGS = {
@@ -178,13 +178,13 @@ class TestFiles:
     def test_a_full_stdout(self, repository: Path) -> None:
         with open("/dev/full", "w") as full:
             command = [sys.executable, "-m", "meshlint", "check", "k8s"]
-            run = subprocess.run(command, cwd=repository, stdout=full, stderr=-1, env=CLEAN_ENV, check=False)
+            run = subprocess.run(command, cwd=repository, stdout=full, stderr=-1, check=False)
         assert (run.returncode, run.stderr) == (2, b"meshlint: stdout: No space left on device\n")
 
     def test_a_report_that_fails_leaves_the_old_one(self, repository: Path) -> None:
         (repository / "a.json").write_text("old")
         limited = f'ulimit -f 0; trap "" XFSZ; exec {sys.executable} -m meshlint check --format json=a.json k8s'
-        run = subprocess.run(["bash", "-c", limited], cwd=repository, capture_output=True, env=CLEAN_ENV, check=False)
+        run = subprocess.run(["bash", "-c", limited], cwd=repository, capture_output=True, check=False)
         assert (run.returncode, run.stderr) == (2, b"meshlint: a.json: File too large\n")
         assert (repository / "a.json").read_text() == "old"
         assert sorted(path.name for path in repository.iterdir()) == [".git", "a.json", "k8s"]

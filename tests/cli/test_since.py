@@ -13,7 +13,7 @@ from typing import Any
 
 import jsonschema
 import pytest
-from program import CLEAN_ENV, meshlint
+from program import meshlint
 
 from meshlint.assets import folder
 
@@ -65,7 +65,7 @@ IDENTITY = {"GIT_AUTHOR_NAME": "a", "GIT_AUTHOR_EMAIL": "a@b", "GIT_COMMITTER_NA
 
 
 def git(directory: Path, *arguments: str) -> str:
-    env = {**CLEAN_ENV, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull}
+    env = {**os.environ, **IDENTITY, "GIT_CONFIG_GLOBAL": os.devnull}
     return subprocess.run(
         ["git", *arguments], cwd=directory, env=env, check=True, capture_output=True, encoding="utf-8"
     ).stdout.strip()
@@ -455,6 +455,6 @@ def test_each_trap_is_one(repo: Path, tmp_path: Path, trap: Trap) -> None:
     (tmp_path / "bin").mkdir()
     trap(repo, program(tmp_path / "bin" / "trap", ran))
     os.utime(repo / "llm.yaml", (1, 1))
-    env = {**CLEAN_ENV, "GIT_CONFIG_GLOBAL": os.devnull}
+    env = {**os.environ, "GIT_CONFIG_GLOBAL": os.devnull}
     subprocess.run(["git", "diff", "HEAD"], cwd=repo, env=env, capture_output=True, check=False)
     assert str(tmp_path / "bin") in ran.read_text()

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import sysconfig
 import venv
 from pathlib import Path
 
-from program import CLEAN_ENV
-
-ENV = {k: v for k, v in CLEAN_ENV.items() if k != "PYTHONPATH"}
+ENV = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
 
 
 def built(project: Path, out: Path) -> Path:

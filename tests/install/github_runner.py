@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 from collections.abc import Mapping
@@ -9,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
-from program import CLEAN_ENV
 from working_tree import ROOT
 
 ACTION = yaml.safe_load((ROOT / "action.yml").read_text(encoding="utf-8"))
@@ -115,7 +115,7 @@ class Runner:
             [step["shell"], "-e", script],
             cwd=self.workspace,
             env={
-                **CLEAN_ENV,
+                **os.environ,
                 "GITHUB_ACTIONS": "true",
                 "GITHUB_ACTION_PATH": str(self.action),
                 "GITHUB_OUTPUT": str(output),

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pytest
 import yaml
-from program import CLEAN_ENV
 from working_tree import ROOT
 
 from meshlint import __version__
@@ -24,7 +23,7 @@ SCRIPTS = [ROOT / "action" / "install", ROOT / "action" / "lint"]
 def said(program: str, *arguments: object) -> tuple[int, str]:
     """Exit code and stdout of a program that is installed beside Python."""
     command = [str(Path(sysconfig.get_path("scripts")) / program), *map(str, arguments)]
-    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", env=CLEAN_ENV, check=False)
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, encoding="utf-8", check=False)
     return run.returncode, run.stdout
 
 

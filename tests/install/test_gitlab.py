@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 import yaml
-from program import CLEAN_ENV
 from working_tree import BAD, ROOT, git
 
 PIPELINE = yaml.safe_load((ROOT / "examples" / "ci" / "gitlab-ci.yml").read_text(encoding="utf-8"))
@@ -39,8 +39,8 @@ def run(job: str, repository: Path) -> tuple[int, str]:
         ["sh", "-e", "-c", "\n".join(PIPELINE[job]["script"])],
         cwd=repository,
         env={
-            **CLEAN_ENV,
-            "PATH": f"{programs}:{CLEAN_ENV['PATH']}",
+            **os.environ,
+            "PATH": f"{programs}:{os.environ['PATH']}",
             "CI_MERGE_REQUEST_DIFF_BASE_SHA": git("rev-parse", "HEAD~1", cwd=repository).strip(),
         },
         stdout=subprocess.PIPE,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV
 from working_tree import ROOT, pip_reaches_an_index
 
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
@@ -33,7 +33,7 @@ def wheels(*arguments: object, requirements: str, python: str, machine: str) -> 
     return subprocess.run(
         [*command, *platform, *map(str, arguments), "-"],
         input=requirements,
-        env={**CLEAN_ENV, "UV_PYTHON_DOWNLOADS": "never"},
+        env={**os.environ, "UV_PYTHON_DOWNLOADS": "never"},
         capture_output=True,
         encoding="utf-8",
         check=False,

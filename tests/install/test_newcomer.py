@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
 from subprocess import CompletedProcess
 
 import pytest
-from program import CLEAN_ENV, meshlint
+from program import meshlint
 from working_tree import git
 
 FOLDER = "rules/mtls/mtls_mode_unset"
@@ -75,7 +76,7 @@ def run(checkout: Path, *arguments: str) -> CompletedProcess[str]:
 def test_it_begins_as_a_rule_that_passes_every_test_of_a_rule(begun: Path) -> None:
     assert run(begun, "test", FOLDER).returncode == 0
     words = "-m pytest -vv tests/test_house.py tests/test_rules.py -k mtls_mode_unset"
-    env = {**CLEAN_ENV, "PYTHONPATH": str(begun / "src")}
+    env = {**os.environ, "PYTHONPATH": str(begun / "src")}
     house = subprocess.run(
         [sys.executable, *words.split()], cwd=begun, env=env, capture_output=True, encoding="utf-8", check=False
     )

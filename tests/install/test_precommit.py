@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from program import CLEAN_ENV
 from working_tree import BAD, GOOD, committed, git, pip_reaches_an_index
 
 CONFIG = """\
@@ -31,7 +31,7 @@ class Hooks(NamedTuple):
         run = subprocess.run(
             [sys.executable, "-m", "pre_commit", "run", *arguments],
             cwd=repository,
-            env={**CLEAN_ENV, "PRE_COMMIT_HOME": str(self.home), **env},
+            env={**os.environ, "PRE_COMMIT_HOME": str(self.home), **env},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from program import CLEAN_ENV
 
 import meshlint
 
@@ -91,7 +90,7 @@ class Environment:
 
     def run(self, *arguments: str, cwd: Path, module: bool = False, **env: str) -> subprocess.CompletedProcess[str]:
         command = [self.python, "-m", "meshlint"] if module else [self.program]
-        clean = {key: value for key, value in CLEAN_ENV.items() if key != "PYTHONPATH"}
+        clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         return subprocess.run(
             [*map(str, command), *arguments], cwd=cwd, env={**clean, **env}, capture_output=True, encoding="utf-8"
         )
