@@ -135,7 +135,7 @@ class TestOnTheCommandLine:
         assert str(caught.value) == f"{name}:1:1: {message}"
 
     def test_isolated_is_no_file_at_all(self, repository: Path) -> None:
-        write("meshlint.yaml", "audiense: x\n")
+        write("meshlint.yaml", "audiense: [\n")
         assert config.load(["."], isolated=True) == config.Config()
         run = meshlint("check", "--isolated", "--allow-empty", cwd=repository)
         assert run.returncode == 0

@@ -194,6 +194,24 @@ class TestWhatCounts:
         (repo / "pay.yaml").write_text(WORKLOAD.replace("cart", "pay"))
         assert since(repo, "HEAD") == [(OPEN, "pay.yaml", 3)]
 
+    @pytest.mark.parametrize(
+        ("name", "entry"),
+        [
+            ("meshlint.yaml", "suppressions: [{rules: [duplicate-key], paths: ['*'], reason: x}]\n"),
+            (
+                "pyproject.toml",
+                "[[tool.meshlint.suppressions]]\nrules = ['duplicate-key']\npaths = ['*']\nreason = 'x'\n",
+            ),
+        ],
+    )
+    def test_a_suppression_that_is_unused_in_the_configuration(self, repo: Path, name: str, entry: str) -> None:
+        (repo / name).write_text(entry)
+        select = ("--select", "duplicate-key,unused-suppression")
+        line = 1 if name == "meshlint.yaml" else 2
+        assert since(repo, "HEAD", *select) == [("unused-suppression", name, line)]
+        commit(repo)
+        assert since(repo, "HEAD", *select) == []
+
 
 class TestRenames:
     def test_a_renamed_file_is_unchanged_but_for_what_was_edited(self, repo: Path) -> None:

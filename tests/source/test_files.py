@@ -74,6 +74,13 @@ def test_which_files_are_read(paths: list[str], expected: list[str]) -> None:
     assert names(*paths) == expected
 
 
+@pytest.mark.parametrize("name", ["meshlint.yaml", ".meshlint.yaml"])
+def test_a_configuration_is_read_where_it_is_named(tree: Path, name: str) -> None:
+    (tree / "k8s" / name).write_text("settings: {}\n")
+    assert [names(path) for path in ("k8s", "k8s/**", "k8s/*")] == [K8S] * 3
+    assert names(f"k8s/{name}") == [f"k8s/{name}"]
+
+
 def test_absolute_paths_and_globs_keep_their_names(tree: Path) -> None:
     assert names(f"{tree}/k8s/*.json", f"{tree}/top.yaml") == [f"{tree}/k8s/c.json", f"{tree}/top.yaml"]
 

@@ -8,9 +8,10 @@ import shlex
 import click
 
 from ..config import Config
-from ..config.find import NAMES, inside
+from ..config.find import inside
 from ..proposal.propose import propose
 from ..report.printable import printable
+from ..source.files import CONFIGURATIONS
 from . import common
 
 
@@ -26,7 +27,7 @@ def command(path: str, force: bool, print_: bool) -> None:
     there = inside(path)
     if there and not (force or print_):
         common.fail(
-            f"{os.path.normpath(there)} is there already: --force writes {NAMES[0]} all the same, --print only prints it",
+            f"{os.path.normpath(there)} is there already: --force writes {CONFIGURATIONS[0]} all the same, --print only prints it",
             2,
         )
     with common.usage_errors():
@@ -36,7 +37,7 @@ def command(path: str, force: bool, print_: bool) -> None:
     if print_:
         click.echo(text, nl=False)
         return
-    file = os.path.normpath(os.path.join(path, NAMES[0]))
+    file = os.path.normpath(os.path.join(path, CONFIGURATIONS[0]))
     try:
         with open(file, "w", encoding="utf-8") as out:
             out.write(text)

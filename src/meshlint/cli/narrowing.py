@@ -64,8 +64,10 @@ def _since(report: Report, revision: Revision, paths: Sequence[str], given: pipe
     from ..report.since import changed
     from ..source.revision import RevisionError
 
+    configuration = check.config.document
+    files = (*given.files, configuration.file) if configuration else given.files
     try:
-        changes = revision.changes(given.files, paths)
+        changes = revision.changes(files, paths)
     except RevisionError as error:
         common.fail(str(error), 2)
     if not changes.before:

@@ -3,10 +3,9 @@
 import os.path
 from collections.abc import Sequence
 
-from ..source.files import ancestors
+from ..source.files import CONFIGURATIONS, ancestors
 from .model import Config, ConfigError
 
-NAMES = ("meshlint.yaml", ".meshlint.yaml")
 PYPROJECT = "pyproject.toml"
 
 
@@ -38,7 +37,7 @@ def nearest(paths: Sequence[str]) -> str | None:
 
 def inside(directory: str) -> str | None:
     """The file of a directory that counts."""
-    for name in NAMES:
+    for name in CONFIGURATIONS:
         candidate = os.path.join(directory, name)
         if os.path.isfile(candidate):
             return candidate

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 
 from .. import pipeline
 from ..config import Config
-from ..config.find import NAMES
 from ..config.read import parsed
 from ..rule import catalog
 from ..source.document import SourceFile
+from ..source.files import CONFIGURATIONS
 from .look import look
 from .write import text
 
@@ -17,7 +17,7 @@ def propose(given: pipeline.Input, root: str) -> str:
     """The text of a `meshlint.yaml` for a directory, of which an input was read without any configuration."""
     sight = look(given, root)
     proposed = text(sight, "")
-    config = parsed(SourceFile(os.path.join(root, NAMES[0]), proposed))
+    config = parsed(SourceFile(os.path.join(root, CONFIGURATIONS[0]), proposed))
     decided = {"Istio's version": config.settings.places, "the meshes": config.meshes}
     reasons = [name for name, said in decided.items() if said]
     return text(sight, _difference(given, config, reasons)) if reasons else proposed

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from .document import Failure, SourceFile
 
 SUFFIXES = (".yaml", ".yml", ".json")
+CONFIGURATIONS = ("meshlint.yaml", ".meshlint.yaml")
 VENDORED = frozenset({"node_modules", "vendor", "third_party", "site-packages", "__pycache__"})
 MAX_BYTES = 64 * 1024 * 1024
 STDIN = "-"
@@ -30,8 +31,8 @@ class Reading(NamedTuple):
 def read(paths: Sequence[str], stdin: Callable[[], str]) -> Reading:
     """Reads files, directories (recursively), globs and stdin (`-`). Raises NoSuchPath.
 
-    In directories, files that git ignores, hidden and vendored folders and other suffixes than YAML's and JSON's are
-    left out; a file that is named is always read.
+    In directories, files that git ignores, hidden and vendored folders, other suffixes than YAML's and JSON's and our own
+    configurations are left out; a file that is named is always read.
     """
     outcomes: dict[str, SourceFile | Failure] = {}
     if STDIN in paths:
@@ -53,6 +54,11 @@ def covers(paths: Sequence[str], folder: str) -> bool:
 def plain(path: str) -> str:
     """A path that is given without the pattern for all that is below it."""
     return os.path.normpath(path.removesuffix("/**"))
+
+
+def may_be_manifest(path: str) -> bool:
+    """Whether a file of this name is read where a directory or a pattern leads to it."""
+    return path.endswith(SUFFIXES) and os.path.basename(path) not in CONFIGURATIONS
 
 
 def is_left_out(folder: str) -> bool:
@@ -96,7 +102,7 @@ def _expand(text: str) -> Iterator[str]:
         for match in found:
             if os.path.isdir(match) and "**" not in text:
                 yield from _walk(match)
-            elif os.path.isfile(match) and match.endswith(SUFFIXES):
+            elif os.path.isfile(match) and may_be_manifest(match):
                 yield match
 
 
@@ -108,7 +114,7 @@ def _walk(root: str) -> Iterator[str]:
         folders[:] = sorted(f for f in folders if not (is_left_out(f) or ignored.matches(os.path.join(here, f), True)))
         for name in sorted(names):
             path = name if here == "." else os.path.join(here, name)
-            if name.endswith(SUFFIXES) and not ignored.matches(path, False):
+            if may_be_manifest(name) and not ignored.matches(path, False):
                 yield path
 
 

@@ -17,7 +17,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .document import Location, Mark, SourceFile
-from .files import STDIN, SUFFIXES, ancestors, is_left_out
+from .files import STDIN, SUFFIXES, ancestors, is_left_out, may_be_manifest
 
 _KEPT = (
     "GIT_CEILING_DIRECTORIES",
@@ -171,7 +171,7 @@ class Revision(NamedTuple):
         roots = [os.path.realpath(_directory(path)) for path in paths]
         for name in names:
             path = os.path.join(self.root, name)
-            if name.endswith(SUFFIXES) and any(_is_below(path, root) for root in roots):
+            if may_be_manifest(name) and any(_is_below(path, root) for root in roots):
                 text = _git(self.root, "cat-file", "blob", f"{self.commit}:{name}").decode("utf-8", "replace")
                 yield SourceFile(os.path.relpath(path).replace(os.sep, "/"), text.removeprefix("\ufeff"), path)
 
