@@ -532,6 +532,12 @@ MESSAGES = [
         "trafficPolicy: an entry of portLevelSettings replaces everything for its port and inherits nothing.",
     ),
     (
+        "destinations/traffic_policy_override_drops_settings/examples/bad_port_that_is_forwarded.yaml:35",
+        "Calls to port 9000 of prefill.serving.svc.cluster.local lose connectionPool.tcp.maxConnections and "
+        "connectionPool.tcp.connectTimeout of the rule's own trafficPolicy: an entry of portLevelSettings replaces "
+        "everything for its port and inherits nothing.",
+    ),
+    (
         "destinations/traffic_policy_override_drops_settings/examples/bad_port_of_a_subset.yaml:22",
         "Calls to port 8080 of subset canary of retriever.rag.svc.cluster.local lose connectionPool and outlierDetection "
         "of the subset's own trafficPolicy and the rule's own trafficPolicy: an entry of portLevelSettings replaces "

@@ -19,7 +19,7 @@ def rule(policy: str, subset: str = "", key: str = "shop/cart", more: str = "") 
 
 
 def found(mesh: Mesh, host: str = CART) -> list[Override]:
-    return list(overrides(mesh.host_policies.of(host_of(mesh, host)), mesh.meshconfig))
+    return list(overrides(mesh.host_policies, host_of(mesh, host), mesh.meshconfig))
 
 
 def lost(policy: str, subset: str, mesh: str = "") -> list[str]:
@@ -188,6 +188,60 @@ def test_only_what_calls_may_reach_counts() -> None:
     policy, subset = "connectionPool: {http: {maxRetries: 3}}", "connectionPool: {}"
     assert found(mesh_of(rule(policy, subset) + elsewhere)) == []
     assert [o.names for o in found(mesh_of(rule(policy, subset) + ROUTE))] == [["http.maxRetries"]]
+
+
+POOL = (
+    "connectionPool: {tcp: {maxConnections: 9, connectTimeout: 3s, idleTimeout: 9s, maxConnectionDuration: 1h}, "
+    "http: {http1MaxPendingRequests: 9, http2MaxRequests: 9, maxRetries: 3, maxRequestsPerConnection: 9, "
+    "idleTimeout: 9s, h2UpgradePolicy: UPGRADE, maxConcurrentStreams: 9}}"
+)
+PORTS = {
+    "requests": ("{name: http, port: 80}", POOL, ["connectionPool"]),
+    "bytes": (
+        "{name: tcp, port: 80}",
+        POOL,
+        [
+            "connectionPool.tcp.maxConnections",
+            "connectionPool.tcp.connectTimeout",
+            "connectionPool.http.http1MaxPendingRequests",
+        ],
+    ),
+    "a budget for bytes": ("{name: tls, port: 80}", "retryBudget: {percent: 5}", []),
+    "a limit for requests alone, of bytes": ("{name: tcp, port: 80}", "connectionPool: {http: {maxRetries: 3}}", []),
+    "a version that sidecars leave to the caller": (
+        "{name: serve, port: 80}",
+        "connectionPool: {http: {h2UpgradePolicy: UPGRADE, maxRetries: 3}}",
+        ["connectionPool.http.maxRetries"],
+    ),
+    "a hash of headers, of bytes": (
+        "{name: tcp, port: 80}",
+        "loadBalancer: {consistentHash: {httpHeaderName: x, minimumRingSize: 9}}",
+        [],
+    ),
+    "a hash of addresses, of bytes": (
+        "{name: tcp, port: 80}",
+        "loadBalancer: {consistentHash: {useSourceIp: true}}",
+        ["loadBalancer"],
+    ),
+    "a tunnel, which is the listener's": ("{name: tcp, port: 80}", "tunnel: {targetHost: a, targetPort: 1}", []),
+    "a protocol before the bytes": ("{name: tcp, port: 80}", "proxyProtocol: {version: V2}", ["proxyProtocol"]),
+}
+
+
+@pytest.mark.parametrize("port, policy, names", PORTS.values(), ids=PORTS)
+def test_only_what_changes_calls_to_a_port_is_lost(port: str, policy: str, names: list[str]) -> None:
+    """A tcp_proxy knows connections only, and has its times from the rule's top level (`dump` of the real istiod)."""
+    service = f"Service shop/cart\nspec: {{ports: [{port}]}}\n---\n"
+    mesh = mesh_of(service + rule(f"{policy}, portLevelSettings: [{SETTINGS % ''}]"))
+    assert [name for override in found(mesh) for name in override.names] == names
+
+
+def test_gateways_upgrade_calls_to_a_port_without_a_protocol() -> None:
+    service = "Service shop/cart\nspec: {ports: [{name: serve, port: 80}]}\n---\n"
+    route = ROUTE.replace("{hosts", "{gateways: [edge], hosts").replace(", subset: v1", "")
+    policy = f"connectionPool: {{http: {{h2UpgradePolicy: UPGRADE}}}}, portLevelSettings: [{SETTINGS % ''}]"
+    assert found(mesh_of(service + rule(policy))) == []
+    assert [one.names for one in found(mesh_of(service + rule(policy) + route))] == [["connectionPool"]]
 
 
 def test_a_budget_that_nothing_reads_yet_cannot_be_lost() -> None:

@@ -53,6 +53,16 @@ CALLS = {
     "a bucket by a variable": (environment("name: SOURCE, value: 'gs://b/x'"), [("gs://b/x", 443)]),
     "a database": (environment("name: DATABASE_URL, value: 'postgres://u@db.shop:6432/x'"), [("DATABASE_URL", 6432)]),
     "its usual port": (environment("name: CACHE, value: 'redis://cache/0'"), [("CACHE", 6379)]),
+    "one beside it in the pod": (
+        environment(
+            "name: REDIS_URL, value: 'redis://:x@127.0.0.1:6379/0'", "name: DATABASE_URL, value: 'mysql://localhost/x'"
+        ),
+        [],
+    ),
+    "a host that only begins like it": (
+        environment("name: REDIS_URL, value: 'redis://localhost.shop:6379'"),
+        [("REDIS_URL", 6379)],
+    ),
     "a database in a secret": (environment(f"name: MONGO_DB_URL, {SECRET}"), [("MONGO_DB_URL", None)]),
     "no database": (environment("name: BASE_URL, value: ''", "name: REDIS_HOST, value: ''"), []),
     "offline": (environment("name: HF_TOKEN, value: x", "name: HF_HUB_OFFLINE, value: '1'"), []),

@@ -10,7 +10,7 @@ from meshlint.source.change import Put
 
 
 def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
-    for override in overrides(mesh.host_policies.of(host), mesh.meshconfig):
+    for override in overrides(mesh.host_policies, host, mesh.meshconfig):
         certain = override.ground.basis is Basis.DECLARED
         yield Problem(
             override.location,

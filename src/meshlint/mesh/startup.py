@@ -19,6 +19,9 @@ _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 _HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _STORE = re.compile(r"(?:s3|gs|hf)://[^\s\"']*")
 _DATABASE = re.compile(r"\b(postgres(?:ql)?|mysql|mongodb|rediss?|amqp)(?:\+\w+)?://[^\s\"']*")
+_IN_THE_POD = re.compile(r"\w[\w+]*://(?:[^/@]*@)?(?:localhost|127(?:\.\d+){3}|\[::1\])(?:[:/?]|$)")
+"""What a proxy does not catch: it stays on the loopback interface."""
+
 _DATABASES = {"database", "db", "postgres", "postgresql", "mysql", "mongo", "mongodb", "redis"}
 _PORTS = {"postgres": 5432, "postgresql": 5432, "mysql": 3306, "mongodb": 27017, "redis": 6379, "rediss": 6379}
 _HTTPS = 443
@@ -80,6 +83,8 @@ def _call(word: Word, offline: bool) -> tuple[str, int | None] | None:
     """What a word shows, and the port."""
     if store := _STORE.match(word.value):
         return store[0], _HTTPS
+    if _IN_THE_POD.match(word.value):
+        return None
     if database := _DATABASE.match(word.value):
         port = re.search(r":(\d+)(?:[/?]|$)", database[0])
         return word.name or f"{database[1]} URL", int(port[1]) if port else _PORTS.get(database[1])

@@ -163,6 +163,16 @@ class HostPolicies:
             if d in self._routes
         )
 
+    def is_read(self, one: HostPolicy) -> bool:
+        """Whether requests to it are read at one of its ports, as far as these are known."""
+        return not one.ports or any(self.reads_requests(one, port) for port in one.ports if port.protocol != "udp")
+
+    def is_upgraded(self, one: HostPolicy) -> bool:
+        """Whether h2UpgradePolicy can change a request to it: sidecars keep the caller's version at ports that they sniff."""
+        if not one.ports or self.is_behind_gateway(one.host):
+            return self.is_read(one)
+        return any(port.protocol not in (None, "udp") and self.reads_requests(one, port) for port in one.ports)
+
     def is_behind_gateway(self, host: str) -> bool:
         """Whether a gateway leads requests to a host."""
         return host in self._behind_gateways
@@ -171,11 +181,11 @@ class HostPolicies:
         """What clients of a namespace get for the destinations of a route."""
         hosts = (self._hosts[name] for name in dict.fromkeys(d.host for d in route.destinations))
         found = (one for host in hosts for one in self.seen_from(namespace, host))
-        return [one for one in found if not set(one.destinations).isdisjoint(route.destinations) and self._is_read(one)]
+        return [one for one in found if not set(one.destinations).isdisjoint(route.destinations) and self.is_read(one)]
 
     def retries(self, one: HostPolicy) -> Iterator[tuple[Route | None, Retries]]:
         """The retries that there may be of requests to it, by http route; None = those of calls that no route takes."""
-        if self._is_read(one):
+        if self.is_read(one):
             yield from ((route, route.retries) for route in self._along(one.destinations) if is_retried(route))
             default = default_retries(self._meshconfig)
             if one.direct and can_occur(default, PROTOCOLS):
@@ -275,10 +285,6 @@ class HostPolicies:
     def routes_to(self, host: str) -> list[Route]:
         """The http routes that lead to a host."""
         return self._along(self.destinations(host))
-
-    def _is_read(self, one: HostPolicy) -> bool:
-        """Whether requests to it are read at one of its ports, as far as these are known."""
-        return not one.ports or any(self.reads_requests(one, port) for port in one.ports if port.protocol != "udp")
 
     def _along(self, destinations: Iterable[Destination]) -> list[Route]:
         """The http routes that have some of these destinations, each once."""

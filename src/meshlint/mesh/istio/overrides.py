@@ -2,13 +2,13 @@
 
 An entry of portLevelSettings stands for the whole policy of its port, a block of a subset for the whole block. A setting
 that is not said again goes back to its default, which is a loss unless it says the default, or what is said instead leaves
-it no meaning.
+it no meaning, or it changes no call to such a port.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -16,9 +16,9 @@ from ...resource.match import duration_ms
 from ...resource.resource import get
 from ...source.document import Document, Location, Path
 from ..effective import Effective
-from ..subjects import Answer
+from ..subjects import Answer, Host
 from .destinations import Merged
-from .host_policies import HostPolicy
+from .host_policies import HostPolicies, HostPolicy
 from .meshconfig import MeshConfig
 from .xds.traffic_policy import BLOCKS, BLOCKS_OF_PORTS, Block, stages
 
@@ -57,6 +57,26 @@ _DEFAULTS: Mapping[Path, tuple[Any, ...]] = {
     ("retryBudget", "minRetryConcurrency"): (3, 0),
 }
 """What a field that is left out amounts to (semantics §3.4 to §3.6); all others to 0, false or nothing."""
+
+_UPGRADE: Path = ("connectionPool", "http", "h2UpgradePolicy")
+_HASH: Path = ("loadBalancer", "consistentHash")
+_OF_REQUESTS: tuple[Path, ...] = (
+    ("connectionPool", "http", "http2MaxRequests"),
+    ("connectionPool", "http", "maxRequestsPerConnection"),
+    ("connectionPool", "http", "maxRetries"),
+    ("connectionPool", "http", "idleTimeout"),
+    ("connectionPool", "http", "useClientProtocol"),
+    ("connectionPool", "http", "maxConcurrentStreams"),
+    ("connectionPool", "http", "http2KeepAlive"),
+    ("retryBudget",),
+)
+"""What nobody heeds who forwards bytes unread; Envoy's tcp_proxy queues by http1MaxPendingRequests as well."""
+
+_OF_LISTENERS: tuple[Path, ...] = (
+    ("connectionPool", "tcp", "idleTimeout"),
+    ("connectionPool", "tcp", "maxConnectionDuration"),
+)
+"""What a tcp_proxy takes from the rule's top level, whatever ports and subsets say (`core/networkfilter.go`)."""
 
 _VERIFICATION = ("caCertificates", "caCrl", "sni", "subjectAltNames", "insecureSkipVerify")
 _MEANT_IN_BOTH: Mapping[tuple[Any, Any], tuple[str, ...]] = {
@@ -129,32 +149,52 @@ def _nest(found: dict[Any, Any], path: tuple[Any, ...], value: Any) -> None:
     found[path[-1]] = value
 
 
+class _Calls(NamedTuple):
+    """Calls to a port and subset; whether some proxy reads them as requests, and may change their HTTP version."""
+
+    part: HostPolicy
+    are_read: bool
+    are_upgraded: bool
+    meshconfig: MeshConfig
+
+    def depend_on(self, path: Path, block: Block) -> bool:
+        """Whether a field of a block changes any of them."""
+        if path == _UPGRADE:
+            return self.are_upgraded
+        if self.are_read:
+            return True
+        if path[:2] == _HASH:
+            return block.get("consistentHash", "useSourceIp") is True
+        return not any(path[: len(known)] == known for known in (*_OF_REQUESTS, *_OF_LISTENERS))
+
+
 class _Loss(NamedTuple):
     """What an override takes from calls to one port and subset under one merged rule."""
 
-    part: HostPolicy
+    calls: _Calls
     merged: Merged
     settings: tuple[Setting, ...]
 
 
-def overrides(parts: Iterable[HostPolicy], meshconfig: MeshConfig) -> Iterator[Override]:
-    """The overrides that take settings from calls to some of these ports and subsets, as far as calls may go there.
+def overrides(policies: HostPolicies, host: Host, meshconfig: MeshConfig) -> Iterator[Override]:
+    """The overrides that take settings from calls to ports and subsets of a host, as far as calls may go there.
 
     What a rule takes from itself it takes whoever wins a tie. Only where it takes nothing from itself does it count what the
     rule that it is merged with, or may be, loses.
     """
     found: dict[Location, list[_Loss]] = defaultdict(list)
-    for part in parts:
+    for part in policies.of(host):
+        calls = _Calls(part, policies.is_read(part), policies.is_upgraded(part), meshconfig)
         for outcome in part.merged.outcomes if part.use is not Answer.NO else ():
             if outcome.value:
-                for location, settings in _losses(outcome.value, part, meshconfig).items():
-                    found[location].append(_Loss(part, outcome.value, settings))
+                for location, settings in _losses(outcome.value, calls).items():
+                    found[location].append(_Loss(calls, outcome.value, settings))
     for location, losses in found.items():
         own = [loss for loss in (_to_itself(location, loss) for loss in losses) if loss.settings]
         if own:
             yield _override(location, own, Effective(own[0].merged))
         else:
-            ground = _ground(location, losses[0].part, meshconfig)
+            ground = _ground(location, losses[0].calls)
             yield _override(location, [loss for loss in losses if loss.merged == ground.value], ground)
 
 
@@ -163,13 +203,13 @@ def _to_itself(location: Location, loss: _Loss) -> _Loss:
     return loss._replace(settings=tuple(s for s in loss.settings if s.location.document is location.document))
 
 
-def _ground(location: Location, part: HostPolicy, meshconfig: MeshConfig) -> Effective[Merged | None]:
+def _ground(location: Location, calls: _Calls) -> Effective[Merged | None]:
     """The merged rules under which an override takes something, weakened where it does not under each that may be in force."""
 
     def takes(merged: Merged | None) -> bool:
-        return merged is not None and location in _losses(merged, part, meshconfig)
+        return merged is not None and location in _losses(merged, calls)
 
-    return part.merged.fitting(takes)[0]
+    return calls.part.merged.fitting(takes)[0]
 
 
 def _override(location: Location, losses: Sequence[_Loss], ground: Effective[Merged | None]) -> Override:
@@ -177,37 +217,44 @@ def _override(location: Location, losses: Sequence[_Loss], ground: Effective[Mer
     settings = {setting.path: setting for loss in losses for setting in loss.settings}
     blocks = {path for path in settings if len(path) == 1}
     fields = tuple(s for path, s in settings.items() if path in blocks or path[:1] not in blocks)
-    parts = {(loss.part.port, loss.part.subset): loss.part for loss in losses}
+    parts = {(part.port, part.subset): part for part in (loss.calls.part for loss in losses)}
     block = "" if _ENTRIES in location.path[-2:] else str(location.path[-1])
     return Override(location, block, tuple(parts.values()), fields, ground)
 
 
-def _losses(merged: Merged, part: HostPolicy, meshconfig: MeshConfig) -> Mapping[Location, tuple[Setting, ...]]:
-    """What a policy lost on its way, by the place of what took it."""
-    steps = stages(merged, part.port, part.subset)
+def _losses(merged: Merged, calls: _Calls) -> Mapping[Location, tuple[Setting, ...]]:
+    """What a policy lost on its way, by the place of what took it. No port has a tunnel of its own: only the listener has one."""
+    steps = stages(merged, calls.part.port, calls.part.subset)
     found: dict[Location, tuple[Setting, ...]] = {}
     for (_, before), (place, after) in pairwise(steps):
+        is_entry = _ENTRIES in place.path
         for name, old, new, last in zip(BLOCKS, before, after, steps[-1][1], strict=True):
-            if name == "retryBudget" and meshconfig.istio_version < (1, 27):
+            if (name == "retryBudget" and calls.meshconfig.istio_version < (1, 27)) or (name == "tunnel" and is_entry):
                 continue
             if old.value and (new.value is None or new.value.location != old.value.location):
-                by = new.value.location if new.value and _ENTRIES not in place.path else place
-                lost = _lost(name, old.value, new.value, last.value, meshconfig)
+                by = new.value.location if new.value and not is_entry else place
+                lost = _lost(name, old.value, new.value, last.value, calls)
                 if lost:
                     found[by] = (*found.get(by, ()), *lost)
     return found
 
 
-def _lost(name: str, old: Block, new: Block | None, last: Block | None, meshconfig: MeshConfig) -> tuple[Setting, ...]:
+def _lost(name: str, old: Block, new: Block | None, last: Block | None, calls: _Calls) -> tuple[Setting, ...]:
     """What of a block neither the one in its place nor the one in force at last says: all of it, or some fields."""
-    fields = [
-        Setting(path, value, old.at(*path[1:]))
-        for path, value in _fields(old.data, (name,))
-        if not (_is_default(path, value, meshconfig) or _is_said(path, old, new) or _is_said(path, old, last))
-    ]
-    if new is None and last is None and (fields or name not in _IDLE):
+    written = [Setting(path, value, old.at(*path[1:])) for path, value in _fields(old.data, (name,))]
+    acting = [setting for setting in written if calls.depend_on(setting.path, old)]
+    fields = tuple(
+        setting
+        for setting in acting
+        if not (
+            _is_default(setting.path, setting.value, calls.meshconfig)
+            or _is_said(setting.path, old, new)
+            or _is_said(setting.path, old, last)
+        )
+    )
+    if new is None and last is None and acting == written and (fields or name not in _IDLE):
         return (Setting((name,), old.data, old.location),)
-    return tuple(fields)
+    return fields
 
 
 def _fields(data: Any, path: Path) -> Iterator[tuple[Path, Any]]:
