@@ -8,6 +8,7 @@ import stat
 import subprocess
 import sys
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from program import meshlint
@@ -45,6 +46,7 @@ spec:
           image: cart
           ports: [{containerPort: 8080}]
 """
+STEERING = "::add-mask::x ##[add-mask]y ###vso[task.setvariable variable=v]w"
 
 
 @pytest.fixture
@@ -255,14 +257,33 @@ class TestConsumers:
         assert "GitHub shows 10 annotations of a kind for each step; only in its log: 3 warnings." in said
         assert said.endswith("Next: meshlint explain port-accepts-plaintext")
 
-    def test_no_text_of_a_manifest_steers_the_runner(self, repository: Path) -> None:
-        """Neither at the beginning of a line nor, in the older form, anywhere."""
-        name = "::add-mask::x ##[add-mask]y ::stop-commands::z"
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            *(["check", "--format", format_] for format_ in FORMATS if format_ != "github"),
+            ["show", "ports"],
+            ["show", "ports", "--format", "json"],
+            ["facts"],
+        ],
+        ids=" ".join,
+    )
+    def test_no_text_of_a_manifest_steers_a_runner(self, repository: Path, arguments: list[str]) -> None:
+        """Neither at the beginning of a line nor, in the forms of Azure and of GitHub's first runners, anywhere."""
         mesh = repository / "k8s" / "mesh.yaml"
-        mesh.write_text(MESH.replace("name: cart, ", f'name: "{name}", '))
+        mesh.write_text(MESH.replace("name: cart, ", f'name: "{STEERING}", '))
         (repository / "k8s" / "::error::.yaml").write_text(MESH.replace("shop", "store"))
-        for format_ in ("full", "concise"):
-            run = meshlint("check", "--format", format_, cwd=repository / "k8s")
-            lines = [line.lstrip() for line in (run.stdout + run.stderr).splitlines()]
-            assert any("add-mask" in line for line in lines)
-            assert [line for line in lines if line.startswith("::") or "##[" in line] == []
+        run = meshlint(*arguments, cwd=repository / "k8s")
+        lines = [line.lstrip() for line in (run.stdout + run.stderr).splitlines()]
+        assert any("add-mask" in line for line in lines)
+        assert [line for line in lines if line.startswith("::") or "##[" in line or "##vso[" in line] == []
+
+    @pytest.mark.parametrize("format_", ["json", "junit"])
+    def test_what_must_not_steer_a_runner_is_the_same_data(self, repository: Path, format_: str) -> None:
+        mesh = repository / "k8s" / "mesh.yaml"
+        mesh.write_text(MESH.replace("name: cart, ", f'name: "{STEERING}", '))
+        text = meshlint("check", "--format", format_, "k8s", cwd=repository).stdout
+        if format_ == "json":
+            (message,) = [found["message"] for found in json.loads(text)["findings"]]
+        else:
+            (message,) = [failure.get("message") for failure in ElementTree.fromstring(text).iter("failure")]
+        assert message.startswith(f"Plaintext is accepted on shop/{STEERING}:8080")

@@ -9,7 +9,6 @@ import click
 
 from .. import pipeline
 from ..report import baseline
-from ..report.printable import printable
 from . import common
 from .check import chosen, nothing
 from .output import replaced
@@ -59,10 +58,10 @@ def command(
     found = baseline.of(report.findings, paths, file)
     _write(file, baseline.text(found))
     for failure in report.failures:
-        click.echo(printable(f"meshlint: not checked: {failure.place}: {failure.message}"), err=True)
+        common.say(f"meshlint: not checked: {failure.place}: {failure.message}", err=True)
     number = len(report.findings)
-    click.echo(f"Wrote {number} finding{'' if number == 1 else 's'} to {printable(file)}.", err=True)
-    click.echo(printable(f"Next: meshlint check --baseline {shlex.join([file, *paths])}"), err=True)
+    common.say(f"Wrote {number} finding{'' if number == 1 else 's'} to {file}.", err=True)
+    common.say(f"Next: meshlint check --baseline {shlex.join([file, *paths])}", err=True)
     sys.exit(3 if report.failures else 0)
 
 

@@ -13,7 +13,6 @@ from ..mesh.istio.authorization.calls import Caller, Request
 from ..mesh.istio.authorization.decide import Outcome, Verdict, verdict
 from ..mesh.istio.authorization.survey import Answer, Survey
 from ..mesh.subjects import Port
-from ..report.printable import printable
 from . import calls, common
 
 _EXIT = {Verdict.ALLOW: 0, Verdict.DENY: 1, Verdict.UNKNOWN: 4}
@@ -91,7 +90,7 @@ def command(
     if not answers:
         common.fail(calls.unknown(given.meshes, target), 2)
     if note := identity and calls.unheard(given.meshes, identity):
-        click.echo(printable(f"meshlint: note: {note}"), err=True)
+        common.say(f"meshlint: note: {note}", err=True)
     verdicts = {verdict(found.answer.outcome) for found in answers}
     together = verdicts.pop() if len(verdicts) == 1 else Verdict.UNKNOWN
     stated = caller or "plaintext"
@@ -153,14 +152,14 @@ def _claims(texts: Sequence[str]) -> dict[str, Any]:
 def _write(title: str, answers: Sequence[_Found]) -> None:
     """The verdict, and below it the reasons; where it differs, those of each kind of request."""
     depends = calls.depends_on(found.answer for found in answers)
-    click.echo(printable(f"{title}, which depends on {' and '.join(depends)}" if depends else title))
+    common.say(f"{title}, which depends on {' and '.join(depends)}" if depends else title)
     for found in answers:
         if len(answers) > 1:
             where = f"{found.port}{f' in variant {found.variant}' if found.variant else ''}"
             what = f"{verdict(found.answer.outcome).value}: {calls.requests(found.answer)} to {where}"
-            click.echo(printable(f"  {what}"))
+            common.say(f"  {what}")
         for line in _reasons(found.answer.outcome):
-            click.echo(printable(f"    {line}"))
+            common.say(f"    {line}")
 
 
 def _reasons(outcome: Outcome) -> Iterator[str]:
@@ -175,15 +174,13 @@ def _reasons(outcome: Outcome) -> Iterator[str]:
 
 
 def _write_json(together: Verdict, answers: Sequence[_Found], stated: str) -> None:
-    import json
-
     content = {
         "verdict": together.value,
         "answers": [
             {"variant": found.variant or None, **_answer(found.port, found.answer, stated)} for found in answers
         ],
     }
-    click.echo(json.dumps(content, indent=2))
+    common.write_json(content)
 
 
 def _answer(port: Port, answer: Answer, stated: str) -> dict[str, Any]:

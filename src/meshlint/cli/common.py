@@ -97,8 +97,20 @@ def usage_errors() -> Iterator[None]:
 
 def fail(message: str, code: int) -> NoReturn:
     """Says why nothing was done, and ends."""
-    click.echo(logged(f"meshlint: {printable(message)}"), err=True)
+    say(f"meshlint: {message}", err=True)
     sys.exit(code)
+
+
+def say(text: str, *, err: bool = False) -> None:
+    """Prints a line; nothing in it can steer a terminal, nor a runner that reads the log."""
+    click.echo(logged(printable(text)), err=err)
+
+
+def write_json(content: Any) -> None:
+    from ..report.stream import dump
+
+    dump(content, sys.stdout)
+    click.echo()
 
 
 def load_config(
@@ -124,13 +136,13 @@ def read(paths: Sequence[str], config: Config, namespace: str | None) -> pipelin
 def tell_failures(given: pipeline.Input) -> None:
     """Says what could not be read."""
     for failure in given.failures:
-        click.echo(printable(f"meshlint: not read: {failure.place}: {failure.message}"), err=True)
+        say(f"meshlint: not read: {failure.place}: {failure.message}", err=True)
 
 
 def tell_plugins() -> bool:
     """Says what is wrong with installed plugins, and whether anything is."""
     for failure in catalog.failures():
-        click.echo(printable(f"meshlint: not loaded: {failure.file}: {failure.message}"), err=True)
+        say(f"meshlint: not loaded: {failure.file}: {failure.message}", err=True)
     return bool(catalog.failures())
 
 

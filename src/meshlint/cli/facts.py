@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import PurePath
 
@@ -11,7 +10,7 @@ import click
 from .. import pipeline
 from ..mesh.facts.facts import facts
 from ..mesh.facts.values import unknown
-from ..report.printable import printable
+from ..report.stream import encoded
 from . import common
 
 
@@ -46,7 +45,7 @@ def command(
         failed |= bool(given.failures)
         name = mesh or PurePath(inputs[0]).name.removesuffix(".yaml").removesuffix(".yml")
         found = facts(name, given.meshes[0], keep_rejected=admit == "keep")
-        click.echo(json.dumps(found, indent=None if each else 1, ensure_ascii=False, sort_keys=True, default=unknown))
+        click.echo(encoded(found, indent=None if each else 1, sort_keys=True, default=unknown))
     sys.exit(3 if failed else 0)
 
 
@@ -55,4 +54,4 @@ def _tell_others(given: pipeline.Input) -> None:
     first, *others = given.variants
     if others:
         choice = " (--mesh chooses a mesh)" if given.configured else ""
-        click.echo(printable(f"meshlint: note: {first}, and not {', '.join(others)}{choice}"), err=True)
+        common.say(f"meshlint: note: {first}, and not {', '.join(others)}{choice}", err=True)

@@ -10,7 +10,6 @@ import click
 from ..config import Config
 from ..config.find import inside
 from ..proposal.propose import propose
-from ..report.printable import printable
 from ..source.files import CONFIGURATIONS
 from . import common
 
@@ -43,5 +42,5 @@ def command(path: str, force: bool, print_: bool) -> None:
             out.write(text)
     except OSError as error:
         common.fail(f"{file}: {error.strerror}", 2)
-    click.echo(printable(f"Wrote {file}."), err=True)
-    click.echo(printable(f"Next: meshlint check {shlex.quote(path)}"), err=True)
+    common.say(f"Wrote {file}.", err=True)
+    common.say(f"Next: meshlint check {shlex.quote(path)}", err=True)

@@ -8,7 +8,6 @@ from collections.abc import Mapping
 import click
 
 from ..finding import Fix, RuleInfo
-from ..report.printable import printable
 from ..rule import catalog
 from . import common
 
@@ -50,7 +49,7 @@ def _write_table(infos: list[RuleInfo]) -> None:
             click.echo(category)
         axes = f"{info.severity}, {info.confidence}" + ("" if info.audience == 1 else f", {info.audience}")
         plugin = f" ({info.plugin})" if info.plugin else ""
-        click.echo(printable(f"  {info.id:{longest}}  {axes:16}  {info.title}{plugin}"))
+        common.say(f"  {info.id:{longest}}  {axes:16}  {info.title}{plugin}")
 
 
 def _fix(fix: Fix | None) -> dict[str, str] | None:

@@ -16,7 +16,6 @@ from ..mesh.istio.authorization.entrances import Way, verdict_of
 from ..mesh.istio.authorization.survey import Answer, Survey
 from ..mesh.mesh import Mesh
 from ..mesh.subjects import Egress, Host, Port, Retries, Route, Workload
-from ..report.printable import printable
 from ..resource.match import duration_text
 from . import calls, common
 
@@ -258,25 +257,25 @@ def _write_table(what: str, variants: list[tuple[str, list[Row]]]) -> None:
     columns = COLUMNS[what]
     for label, rows in variants:
         if len(variants) > 1:
-            click.echo(printable(f"# variant {label}"))
+            common.say(f"# variant {label}")
         lines = [(row.subject, *(_cell(row, column) for column in columns)) for row in rows]
         header = (what.upper(), *(column.upper() for column in columns))
         widths = [max(map(len, cells)) for cells in zip(header, *lines, strict=True)]
         click.echo(_aligned(header, widths))
         for row, line in zip(rows, lines, strict=True):
-            click.echo(printable(_aligned(line, widths)))
+            common.say(_aligned(line, widths))
             if clients := row.facts.get("clients"):
-                click.echo(printable(f"    for clients in {', '.join(clients)}"))
+                common.say(f"    for clients in {', '.join(clients)}")
             for column, text in row.words.items():
                 if len(text) > WIDEST:
-                    click.echo(printable(f"    {column}: {text}"))
+                    common.say(f"    {column}: {text}")
             for column, value in row.values.items():
                 for reason in value.because:
-                    click.echo(printable(f"    {column}: {common.words(reason)}"))
+                    common.say(f"    {column}: {common.words(reason)}")
             for step, because in row.steps:
-                click.echo(printable(f"    {step}"))
+                common.say(f"    {step}")
                 for reason in because:
-                    click.echo(printable(f"        {common.words(reason)}"))
+                    common.say(f"        {common.words(reason)}")
 
 
 def _cell(row: Row, column: str) -> str:
@@ -295,10 +294,8 @@ def _outcomes(value: Effective[Any], column: str) -> str:
 
 
 def _write_json(what: str, variants: list[tuple[str, list[Row]]]) -> None:
-    import json
-
     content = [{"variant": label, what: [_plain(row) for row in rows]} for label, rows in variants]
-    click.echo(json.dumps(content, indent=2))
+    common.write_json(content)
 
 
 def _plain(row: Row) -> dict[str, Any]:

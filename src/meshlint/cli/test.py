@@ -12,7 +12,6 @@ import click
 from .. import config as configuration
 from .. import pipeline
 from ..finding import Audience, Confidence, Finding
-from ..report.printable import printable
 from ..report.report import Report
 from ..rule import catalog, examples
 from ..rule.rule import Rule
@@ -34,7 +33,7 @@ def command(folders: tuple[Path, ...]) -> None:
         for outcome in outcomes:
             click.echo(f"{'FAIL' if outcome.errors else 'ok  '}  {outcome.example}")
             for error in outcome.errors:
-                click.echo(printable(f"      {error}"))
+                common.say(f"      {error}")
             failed += bool(outcome.errors)
     click.echo(f"{len(rules)} rules, {failed} examples failed", err=True)
     sys.exit(1 if failed else 0)

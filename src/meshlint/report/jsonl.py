@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
@@ -10,12 +9,13 @@ from .. import __version__
 from . import contract
 from .fingerprint import fingerprinted
 from .report import Report
+from .stream import encoded
 
 
 def write(report: Report, out: TextIO, *, show_suppressed: bool = False) -> None:
     """Writes one object a line, in ASCII; the last one is the summary, so that a stream without it is not whole."""
     for kind, content in _lines(fingerprinted(report), show_suppressed):
-        out.write(json.dumps({"type": kind, **content}) + "\n")
+        out.write(encoded({"type": kind, **content}) + "\n")
 
 
 def _lines(report: Report, show_suppressed: bool) -> Iterator[tuple[str, dict[str, Any]]]:

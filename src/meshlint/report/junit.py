@@ -101,5 +101,6 @@ def _tag(element: str, /, **attributes: str | int) -> str:
 
 
 def _ascii(text: str) -> str:
+    """In ASCII, without what XML forbids and without `##`, by which runners that read a log know commands."""
     known = _NO_CHARACTERS.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
-    return known.encode("ascii", "xmlcharrefreplace").decode("ascii")
+    return known.replace("##", "#&#35;").encode("ascii", "xmlcharrefreplace").decode("ascii")

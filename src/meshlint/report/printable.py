@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+
+_COMMAND = re.compile(r"##(?=\w*\[)")
 
 UNPRINTABLE = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 """Unicode categories that steer a terminal or hide what stands there: controls, bidi marks, surrogates, line separators."""
@@ -24,9 +27,9 @@ def visible(character: str) -> str:
 
 
 def logged(text: str, *, first: bool = True) -> str:
-    """What is printed, such that GitHub's and Azure's runners take it for no command (`::error::`, `##[error]`).
+    """What is printed, such that no runner takes it for a command: GitHub's `::error::` and `##[error]`, Azure's `##vso[…]`.
 
-    `first` says that a line begins with it.
+    `first` says that a line begins with it; what has `##` counts anywhere in one.
     """
-    text = text.replace("##[", r"#\x23[")
+    text = _COMMAND.sub(r"#\\x23", text)
     return text.replace("::", r"\x3a:", 1) if first and text.lstrip().startswith("::") else text

@@ -1,4 +1,4 @@
-"""JSON documents that are written while they are made."""
+"""JSON documents that are written while they are made, and in which no runner that reads a log finds a command."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import json
 from collections.abc import Iterator
 from typing import Any, TextIO
 
-_encoded = json.JSONEncoder().encode
+
+def encoded(value: Any, **style: Any) -> str:
+    """Data as json.dumps writes it. Only strings have `#`, and `##` begins commands (`##vso[…]`)."""
+    return json.dumps(value, **style).replace("##", r"#\u0023")
 
 
 def dump(value: Any, out: TextIO, margin: str = "\n") -> None:
@@ -14,10 +17,10 @@ def dump(value: Any, out: TextIO, margin: str = "\n") -> None:
 
     Nothing is left behind: where json indents, each document leaves a cycle, and the program runs without the collector.
     """
-    if isinstance(value, str | int | None):
-        out.write(_encoded(value))
+    if isinstance(value, str | int | float | None):
+        out.write(encoded(value))
     elif isinstance(value, dict):
-        _collection("{}", ((f"{_encoded(key)}: ", item) for key, item in value.items()), out, margin)
+        _collection("{}", ((f"{encoded(key)}: ", item) for key, item in value.items()), out, margin)
     else:
         _collection("[]", (("", item) for item in value), out, margin)
 
