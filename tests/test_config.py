@@ -102,6 +102,8 @@ def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> Non
         ),
         ("select: [mtls]\nselect: [egress]\n", 2, 1, "the key select is there twice"),
         ("a: [\n", 2, 1, "not YAML"),
+        ("settings:\n  null: 1\n", 2, 3, "null cannot be a key in Kubernetes; quote it if it is text"),
+        ("# x\nfail-on: a: b\n", 2, 11, "not YAML: mapping values are not allowed in this context; quote text that"),
         ("select: []\n---\nignore: []\n", 2, 1, "one YAML document"),
     ],
 )

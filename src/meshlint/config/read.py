@@ -50,19 +50,18 @@ def _document(source: SourceFile) -> Document | None:
 
     if source.name.endswith(".json"):
         raise ConfigError(source.name, 1, 1, "a configuration is YAML or TOML, not JSON")
-    loaded = yaml.load(source)
-    if loaded.helm:
-        raise ConfigError(source.name, 1, 1, "a template is no configuration: render it first")
-    for failure in loaded.failures:
-        raise ConfigError(failure.file, failure.line or 1, 1, failure.message)
-    for document in loaded.documents[1:]:
+    try:
+        documents = list(yaml.load_whole(source))
+    except yaml.YamlError as error:
+        raise ConfigError(source.name, error.line, error.column, f"{error.message}; {error.advice}") from None
+    for document in documents[1:]:
         raise ConfigError(
             source.name, document.line, 1, "a configuration is one YAML document, and this is a second one"
         )
-    for document in loaded.documents:
+    for document in documents:
         for duplicate in document.duplicates:
             raise ConfigError(source.name, *duplicate.again[:2], f"the key {duplicate.path[-1]} is there twice")
-    return next((document.replaced(_plain(document.data)) for document in loaded.documents), None)
+    return next((document.replaced(_plain(document.data)) for document in documents), None)
 
 
 def _plain(data: Any) -> Any:

@@ -61,6 +61,11 @@ class YamlError(Exception):
         self.column = column
         self.message = message
 
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return next((advice for part, advice in _ADVICE.items() if part in self.message), _HINT)
+
 
 class _Limit(YamlError):
     """A document beyond the caps."""
@@ -88,17 +93,20 @@ def load(file: SourceFile) -> Loaded:
         return Loaded((), (), True)
     documents: list[Document] = []
     failures: list[Failure] = []
-    line, counted = 1, 0
-    for start, end in _pieces(file.text):
-        line += file.text.count("\n", counted, start)
-        counted = start
+    for start, end, line in _pieces(file.text):
         try:
             documents += _documents(file, start, end, line)
         except YamlError as error:
-            if _is_template(file.text[start:end], error.line):
+            if _is_template(file.text[start:end], error.line - line + 1):
                 return Loaded((), (), True)
-            failures.append(_failure(file, line, error))
+            failures.append(_failure(file, error))
     return Loaded(tuple(documents), tuple(failures))
+
+
+def load_whole(file: SourceFile) -> Iterator[Document]:
+    """The documents of a file that is read as a whole or not at all. Raises YamlError, with the place in the file."""
+    for start, end, line in _pieces(file.text):
+        yield from _documents(file, start, end, line)
 
 
 def parse(text: str) -> Any:
@@ -120,12 +128,10 @@ def parser(text: str) -> Any:
     return CParser(text)
 
 
-def _failure(file: SourceFile, line: int, error: YamlError) -> Failure:
-    """The failure of a document that begins on a line."""
+def _failure(file: SourceFile, error: YamlError) -> Failure:
     kind = "limit" if isinstance(error, _Limit) else "yaml"
-    advice = next((advice for part, advice in _ADVICE.items() if part in error.message), _HINT)
-    message = f"{error.message} (column {error.column}); {advice}; the rest of the file was checked"
-    return Failure(kind, file.name, line + error.line - 1, message)
+    message = f"{error.message} (column {error.column}); {error.advice}; the rest of the file was checked"
+    return Failure(kind, file.name, error.line, message)
 
 
 def _is_template(text: str, line: int) -> bool:
@@ -144,8 +150,8 @@ def _is_chart_template(file: SourceFile) -> bool:
     return any(os.path.isfile(os.path.join(os.path.dirname(d), "Chart.yaml")) for d in templates)
 
 
-def _pieces(text: str) -> Iterator[tuple[int, int]]:
-    """Offsets of the documents: from one `---` to the next or to the end of a line `...`.
+def _pieces(text: str) -> Iterator[tuple[int, int, int]]:
+    """Offsets of the documents, from one `---` to the next or to the end of a line `...`, and the lines they begin on.
 
     Both end a document wherever they stand at the start of a line; directives go with the document they stand before.
     """
@@ -154,16 +160,22 @@ def _pieces(text: str) -> Iterator[tuple[int, int]]:
         cut = match.start() if match[0].startswith("-") else match.end()
         directives = _DIRECTIVES.search(text, starts[-1], cut)
         starts.append(directives.start() if directives else cut)
+    line = 1
     for start, end in zip(starts, [*starts[1:], len(text)], strict=True):
         if end > start:
-            yield start, end
+            yield start, end, line
+        line += text.count("\n", start, end)
 
 
 def _documents(file: SourceFile, start: int, end: int, line: int) -> Iterator[Document]:
-    """The document of a piece, read to the end of the piece, so that nothing behind it is lost quietly."""
+    """The document of a piece, read to the end of the piece, so that nothing behind it is lost quietly. Raises YamlError."""
     from . import location
 
-    for data, has_duplicates in list(_read(file.text[start:end])):
+    try:
+        found = list(_read(file.text[start:end]))
+    except YamlError as error:
+        raise type(error)(line + error.line - 1, error.column, error.message) from None
+    for data, has_duplicates in found:
         if data is not None:
             document = Document(file, start, end, line, data)
             if has_duplicates:
