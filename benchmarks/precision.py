@@ -21,10 +21,10 @@ from typing import Any, NamedTuple
 import yaml
 
 from meshlint import config, pipeline
-from meshlint.config.find import NAMES
 from meshlint.finding import Audience, Confidence
 from meshlint.report import json as report
 from meshlint.rule import catalog
+from meshlint.source.files import CONFIGURATIONS
 
 FOLDER = Path(__file__).with_suffix("")
 SHARED = Path(__file__).parents[2] / "shared"
@@ -200,7 +200,7 @@ def _findings(name: str, settings: str) -> Iterator[Found]:
     elif name in _meshes():
         paths, namespace = _meshes()[name]["paths"], _meshes()[name]["namespace"]
     with contextlib.chdir(base), tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, NAMES[0])
+        file = Path(folder, CONFIGURATIONS[0])
         file.write_text(yaml.safe_dump({"settings": json.loads(settings)}), encoding="utf-8")
         project = config.load(paths, None if settings == "{}" else str(file))
         given = pipeline.read(paths, project, namespace=namespace)
@@ -208,7 +208,7 @@ def _findings(name: str, settings: str) -> Iterator[Found]:
         report.write(checked, told := io.StringIO())
         for entry in json.loads(told.getvalue())["findings"]:
             place = entry["location"]
-            own = NAMES[0] if place["file"] == str(file) else place["file"]
+            own = CONFIGURATIONS[0] if place["file"] == str(file) else place["file"]
             where = Place(name, settings, entry["rule"], own, place["startLine"], place["path"])
             yield Found(where, entry["confidence"], entry["message"])
 

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from meshlint import config, pipeline
-from meshlint.config.find import NAMES
 from meshlint.finding import Audience, Confidence
 from meshlint.report.report import Report
 from meshlint.rule import catalog
+from meshlint.source.files import CONFIGURATIONS
 
 ROOT = Path(__file__).parents[1]
 WHOLE = sorted(
@@ -32,7 +32,7 @@ def manifests(mesh: Path) -> list[Path]:
     """The files of a mesh, but its configuration."""
     if mesh.is_file():
         return [mesh]
-    return sorted(path for path in mesh.rglob("*.y*ml") if path.name not in NAMES)
+    return sorted(path for path in mesh.rglob("*.y*ml") if path.name not in CONFIGURATIONS)
 
 
 def given(mesh: Path) -> pipeline.Input:
