@@ -476,6 +476,11 @@ MESSAGES = [
         "in their own zone first, which can overload a zone with few replicas.",
     ),
     (
+        "resilience/inference_host_without_circuit_breaker/examples/bad_subset.yaml:49",
+        "llama.ai-inference.svc.cluster.local has no request limit for calls to subset v1 of "
+        "llama.ai-inference.svc.cluster.local: overload queues without bound.",
+    ),
+    (
         "resilience/inference_host_without_circuit_breaker/examples/bad_no_rule.yaml:5",
         "llama.ai-inference.svc.cluster.local has no outlier detection and no request limit: a failing replica keeps its "
         "share of the traffic, and overload queues without bound.",

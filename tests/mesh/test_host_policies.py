@@ -149,6 +149,12 @@ def test_the_policies_of_a_route() -> None:
         assert (one.subset, detection(one.policy)) == ("v1", line)
 
 
+def test_the_policy_of_a_route_is_for_the_ports_to_which_it_leads() -> None:
+    several = SERVICE.replace("name: http}", "name: http}, {port: 81, name: http-admin}")
+    mesh = mesh_of(several + RULE + route(", port: {number: 80}"))
+    assert names(mesh.host_policies.for_route(mesh.routes[0], "shop")) == [f"port 80 of {CART}"]
+
+
 def test_names_leave_out_the_parts_of_what_they_name() -> None:
     found = {(one.port, one.subset): one for one in of(mesh_of(RULE))}
     assert names(list(found.values())) == [CART]

@@ -3,7 +3,7 @@ from collections.abc import Iterator, Sequence
 from meshlint.finding import Confidence
 from meshlint.mesh.effective import Effective, Reason
 from meshlint.mesh.istio.destinations import Merged
-from meshlint.mesh.istio.host_policies import HostPolicy
+from meshlint.mesh.istio.host_policies import HostPolicy, names
 from meshlint.mesh.istio.order import spread
 from meshlint.mesh.istio.xds.limits import Pool
 from meshlint.mesh.mesh import Mesh
@@ -35,8 +35,8 @@ def check(host: Host, mesh: Mesh) -> Iterator[Problem]:
             confidence=None if inference.sure else Confidence.LOW,
             missing=None if inference.sure else "the workloads behind the host, or a label meshlint.io/inference",
             host=host,
-            parts=" and no ".join(lacking.value),
-            consequence=", and ".join(CONSEQUENCES[part] for part in lacking.value),
+            parts=" and no ".join(part + where for part, where in lacking.value),
+            consequence=", and ".join(CONSEQUENCES[part] for part, _ in lacking.value),
         )
 
 
@@ -64,12 +64,18 @@ def _called(host: Host, mesh: Mesh) -> list[HostPolicy]:
     return [one for one in called if one.destinations] or called
 
 
-def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) -> tuple[str, ...]:
-    """What not every port and subset has under a rule."""
-    policies = [policy for one in called if (policy := mesh.host_policies.under(merged, one.port, one.subset))]
-    undetected = any(policy.outlier_detection.value is None for policy in policies)
-    unlimited = any(Pool(policy, mesh.meshconfig).is_unlimited for policy in policies)
-    return (*[DETECTION] * undetected, *[LIMIT] * unlimited)
+def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) -> tuple[tuple[str, str], ...]:
+    """What not every port and subset has under a rule, and where."""
+    policies = [(one, policy) for one in called if (policy := mesh.host_policies.under(merged, one.port, one.subset))]
+    without = {
+        DETECTION: [one for one, policy in policies if policy.outlier_detection.value is None],
+        LIMIT: [one for one, policy in policies if Pool(policy, mesh.meshconfig).is_unlimited],
+    }
+    return tuple((part, _where(names(some), some[0].host)) for part, some in without.items() if some)
+
+
+def _where(lacking: Sequence[str], host: str) -> str:
+    return "" if host in lacking else f" for calls to {' and '.join(lacking)}"
 
 
 def _place(host: Host, merged: Effective[Merged | None], called: Sequence[HostPolicy], mesh: Mesh) -> Location | None:

@@ -87,6 +87,14 @@ def names(parts: Sequence[HostPolicy]) -> list[str]:
     return [_name(one, parts) for one in parts if not is_part(one)]
 
 
+def _led_by(route: Route, one: HostPolicy) -> HostPolicy:
+    """What is for the destinations of a route alone."""
+    led = tuple(d for d in one.destinations if d in route.destinations)
+    numbers = {d.port for d in led}
+    named = tuple(port for port in one.ports if port.number in numbers)
+    return one._replace(destinations=led, ports=one.ports if None in numbers else named or one.ports)
+
+
 def _name(one: HostPolicy, parts: Sequence[HostPolicy]) -> str:
     """The ports without settings of their own are named where those that have some are not among the parts."""
     if one.port or not one.apart or any(other.port for other in parts):
@@ -178,10 +186,10 @@ class HostPolicies:
         return host in self._behind_gateways
 
     def for_route(self, route: Route, namespace: str) -> list[HostPolicy]:
-        """What clients of a namespace get for the destinations of a route."""
+        """What clients of a namespace get for the destinations of a route, of the ports those to which it leads."""
         hosts = (self._hosts[name] for name in dict.fromkeys(d.host for d in route.destinations))
-        found = (one for host in hosts for one in self.seen_from(namespace, host))
-        return [one for one in found if not set(one.destinations).isdisjoint(route.destinations) and self.is_read(one)]
+        found = (_led_by(route, one) for host in hosts for one in self.seen_from(namespace, host))
+        return [one for one in found if one.destinations and self.is_read(one)]
 
     def retries(self, one: HostPolicy) -> Iterator[tuple[Route | None, Retries]]:
         """The retries that there may be of requests to it, by http route; None = those of calls that no route takes."""
