@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -207,7 +209,7 @@ class TestMeshes:
         """As one mesh the bases have no namespace, since the overlays do not agree; each with its base has one."""
         write(OVERLAYS)
         text = " ".join(line.removeprefix("# ") for line in proposed().splitlines())
-        assert "With the meshes below meshlint check tells other findings than without: 1 more, 0 less." in text
+        assert "With the meshes below meshlint check tells other findings than without: 1 more, 0 fewer." in text
 
     def test_when_they_change_nothing_nothing_is_told(self) -> None:
         write({name: text.replace("PERMISSIVE", "STRICT") for name, text in OVERLAYS.items()})
@@ -215,6 +217,40 @@ class TestMeshes:
 
     def test_overlays_that_differ_from_app_to_app_are_no_meshes(self) -> None:
         write({name.replace("web/overlays/dev", "web/overlays/local"): text for name, text in OVERLAYS.items()})
+        assert data(proposed()) is None
+
+    @pytest.mark.parametrize(
+        ("folder", "name"),
+        [
+            ("no", "no"),
+            ("y", "y"),
+            ("1.20", "1.20"),
+            ("0x1f", "0x1f"),
+            ("null", "null"),
+            ("pröd", "pr-d"),
+            ("a b", "a-b"),
+        ],
+    )
+    def test_an_overlay_of_any_name_is_a_mesh(self, folder: str, name: str) -> None:
+        write({path.replace("/prod/", f"/{folder}/"): text for path, text in OVERLAYS.items()})
+        config = load(proposed())
+        assert {mesh.name: mesh.paths[1] for mesh in config.meshes} == {
+            "dev": "/apps/cart/overlays/dev/",
+            name: f"/apps/cart/overlays/{folder}/",
+        }
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+    def test_nor_need_names_be_text(self) -> None:
+        overlay = os.fsdecode(b"/p\xffd/")
+        write({path.replace("/prod/", overlay): text for path, text in OVERLAYS.items()})
+        config = load(proposed())
+        assert [mesh.name for mesh in config.meshes] == ["dev", "p-d"]
+        assert pipeline.read(["."], config).configured == ("dev", "p-d")
+
+    def test_names_that_are_the_same_are_no_meshes(self) -> None:
+        names = {"/prod/": "/a b/", "/dev/": "/a-b/"}
+        files = {re.sub("/(prod|dev)/", lambda m: names[m[0]], path): text for path, text in OVERLAYS.items()}
+        write(files)
         assert data(proposed()) is None
 
     def test_a_base_around_its_overlays_is_named_without_them(self) -> None:
@@ -229,7 +265,7 @@ class TestMeshes:
             }
         )
         meshes = data(proposed())["meshes"]
-        assert list(meshes) == ["dev", "prod"]
+        assert list(meshes) == ["a-b", "dev", "prod"]
         assert meshes["prod"]["paths"] == ["/*.yaml", "/overlays/prod/", "/policies"]
 
     def test_folders_that_are_alternates_are_proposed(self) -> None:
@@ -238,8 +274,21 @@ class TestMeshes:
         )
         text = proposed()
         assert data(text) is None
+        assert "# Objects of a mesh are in env/a (1), env/b (1).\n" in text
         assert "#   a: {paths: [/env/a/]}\n#   b: {paths: [/env/b/]}\n" in text
         assert list(load(uncommented(text)).meshes[0].paths) == ["/env/a/"]
+
+    def test_one_folder_that_has_all_is_no_mesh(self) -> None:
+        """Alternates of one folder have no folders to name them by; a mesh of all of them would change nothing."""
+        write({f"env/{name}.yaml": POLICY.replace("MODE", mode) for name, mode in (("a", "STRICT"), ("b", "DISABLE"))})
+        text = proposed()
+        assert "# The same objects are defined differently, so 2 variants are checked." in text
+        assert "# meshes:\n#   prod: {paths: [/overlays/prod/]}\n" in text
+
+    def test_alternates_need_not_all_be_folders(self) -> None:
+        modes = {"env/a/p.yaml": "STRICT", "env/b/p.yaml": "DISABLE", "env/p.yaml": "PERMISSIVE"}
+        write({name: POLICY.replace("MODE", mode) for name, mode in modes.items()})
+        assert "#   a: {paths: [/env/a/]}\n#   b: {paths: [/env/b/]}\n\n" in proposed()
 
 
 @pytest.mark.parametrize("name", ["x\\nfail-on: never\\n", "\\u2028fail-on: never", "\\u0085fail-on: never", "#'\\\"{"])
@@ -294,6 +343,24 @@ class TestCommand:
         assert not Path("k8s/meshlint.yaml").exists()
         assert meshlint("init", "k8s", cwd=repository).stderr == "Wrote k8s/meshlint.yaml.\nNext: meshlint check k8s\n"
         assert Path("k8s/meshlint.yaml").read_text() == printed.stdout
+
+    def test_places_are_those_of_the_folder_wherever_it_runs(self, repository: Path) -> None:
+        write({"k8s/mesh/operator.yaml": OPERATOR, "k8s/entry.yaml": ENTRY + "---\n" + TRITON})
+        one, other, third = (
+            meshlint("init", "--print", *path, cwd=repository / cwd).stdout
+            for path, cwd in ((["k8s"], "."), ([], "k8s"), ([repository / "k8s"], "k8s/mesh"))
+        )
+        assert one == other == third
+        assert "  # What policies do depends on the version of Istio (mesh/operator.yaml:4):\n" in one
+        assert "  #   - api.openai.com # entry.yaml:5\n" in one
+        assert "  #   - {namespace: ml, name: ranker, kind: generation} # entry.yaml:14\n" in one
+
+    def test_it_writes_through_no_link(self, repository: Path, tmp_path: Path) -> None:
+        """A repository may bring one along that leads anywhere."""
+        Path("meshlint.yaml").symlink_to("elsewhere.yaml")
+        run = meshlint("init", cwd=repository)
+        assert (run.returncode, run.stderr) == (2, "meshlint: meshlint.yaml: File exists\n")
+        assert not Path("elsewhere.yaml").exists()
 
     def test_what_it_writes_is_used_at_once(self, repository: Path) -> None:
         write({"mesh.yaml": OPERATOR, **OVERLAYS})

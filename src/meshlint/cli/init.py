@@ -38,7 +38,7 @@ def command(path: str, force: bool, print_: bool) -> None:
         return
     file = os.path.normpath(os.path.join(path, CONFIGURATIONS[0]))
     try:
-        with open(file, "w", encoding="utf-8") as out:
+        with open(file, "w" if force else "x", encoding="utf-8") as out:
             out.write(text)
     except OSError as error:
         common.fail(f"{file}: {error.strerror}", 2)

@@ -31,17 +31,17 @@ _VERSION = re.compile(r"v?(?P<minor>1\.\d+)(?:\.\d+)?(?:[-+.].*)?")
 
 
 class Sight(NamedTuple):
-    """What was seen. Directories are relative to the one that was looked at, with forward slashes.
+    """What was seen. Directories and places are relative to the one that was looked at, with forward slashes.
 
     `folders` count what is of a mesh, `versions` have a place for each minor version of Istio, `hosts` one for each host
-    outside the mesh that a ServiceEntry names. `servers` are model servers of which nothing says what they serve. `meshes`
-    have patterns by name. `variants` is how many there are without meshes, `alternates` the folders that are one each.
+    outside the mesh that a ServiceEntry names, `servers` one for each model server of which nothing says what it serves.
+    `meshes` have patterns by name. `variants` is how many there are without meshes, `alternates` the folders that are one each.
     """
 
     folders: Mapping[str, int]
-    versions: Mapping[str, Location]
-    hosts: Mapping[str, Location]
-    servers: Sequence[Workload]
+    versions: Mapping[str, str]
+    hosts: Mapping[str, str]
+    servers: Sequence[tuple[Workload, str]]
     meshes: Mapping[str, Sequence[str]]
     variants: int
     alternates: Sequence[str]
@@ -52,9 +52,9 @@ def look(given: Input, root: str) -> Sight:
     """What a run over a directory shows."""
     return Sight(
         _folders(given, root),
-        dict(reversed([*_versions(given)])),
-        _hosts(given),
-        _servers(given),
+        {version: _place(root, place) for version, place in reversed([*_versions(given)])},
+        {host: _place(root, place) for host, place in _hosts(given).items()},
+        [(server, _place(root, server.place)) for server in _servers(given)],
         _meshes(given, root),
         len(given.variants),
         _alternates(given, root),
@@ -66,6 +66,10 @@ def _below(root: str, path: str) -> str:
     return os.path.relpath(path or ".", root).replace(os.sep, "/")
 
 
+def _place(root: str, place: Location) -> str:
+    return f"{_below(root, place.file)}:{place.span.start_line}"
+
+
 def _chart(template: str) -> str:
     """The folder around a folder `templates`, else that of the template."""
     own = os.path.dirname(template).split("/")
@@ -73,8 +77,12 @@ def _chart(template: str) -> str:
 
 
 def _folders(given: Input, root: str) -> Mapping[str, int]:
+    """Those at the first level that has several."""
     files = (r.document.file.name for r in given.resources if is_mesh_resource(r.group_kind))
-    return Counter(os.path.dirname(_below(root, file)).partition("/")[0] or "." for file in files)
+    folders = [os.path.dirname(_below(root, file)) for file in files]
+    shared = os.path.commonpath(folders or [""])
+    level = 1 + len(shared.split("/")) if shared else 1
+    return Counter("/".join(folder.split("/")[:level]) or "." for folder in folders)
 
 
 def _versions(given: Input) -> Iterator[tuple[str, Location]]:
@@ -127,9 +135,9 @@ def _servers(given: Input) -> Sequence[Workload]:
 
 
 def _alternates(given: Input, root: str) -> Sequence[str]:
-    """The folders of the variants, where one folder tells each from the others."""
-    folders = all(label and os.path.isdir(label) for label in given.variants)
-    return [_below(root, label) for label in given.variants] if folders else ()
+    """The folders that tell a variant from the others, each alone."""
+    folders = [_below(root, label) for label in given.variants if label and os.path.isdir(label)]
+    return folders if len(folders) > 1 else ()
 
 
 def _meshes(given: Input, root: str) -> Mapping[str, Sequence[str]]:
@@ -145,7 +153,13 @@ def _meshes(given: Input, root: str) -> Mapping[str, Sequence[str]]:
     found: dict[str, set[str]] = {}
     for top in overlays:
         found.setdefault(os.path.basename(top), set()).update(closures[top])
-    return {name: _patterns(found[name], listed) for name in sorted(found) if re.fullmatch(r"[A-Za-z0-9][\w.-]*", name)}
+    meshes = {name_of(folder): _patterns(found[folder], listed) for folder in sorted(found)}
+    return meshes if len(meshes) == len(found) else {}
+
+
+def name_of(folder: str) -> str:
+    """The name of a mesh that a folder is."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", folder).strip("-._") or "mesh"
 
 
 def _kustomizations(given: Input, root: str) -> dict[str, list[str]]:
@@ -190,9 +204,9 @@ def _patterns(paths: Iterable[str], listed: Mapping[str, Sequence[str]]) -> Sequ
 
 def _pattern(path: str, listed: Mapping[str, Sequence[str]], others: Iterable[str]) -> str:
     """The pattern for a path; of a folder with kustomizations below it that are for others only its own files."""
-    prefix = "/" if path == "." else f"/{_escaped(path)}/"
+    prefix = "/" if path == "." else f"/{escaped(path)}/"
     if path not in listed:
-        return f"/{_escaped(path)}"
+        return f"/{escaped(path)}"
     return f"{prefix}*.yaml" if any(_is_within(other, path) for other in others) else prefix if path != "." else "/**"
 
 
@@ -200,6 +214,6 @@ def _is_within(path: str, folder: str) -> bool:
     return path != folder and (folder == "." or path.startswith(f"{folder}/"))
 
 
-def _escaped(path: str) -> str:
-    """A path as a pattern that fits it alone."""
-    return re.sub(r"([\\*?\[\]!#])", r"\\\1", path)
+def escaped(path: str) -> str:
+    """A path as a pattern that fits it alone; what is no text in its name may be anything."""
+    return re.sub("[\ud800-\udfff]", "?", re.sub(r"([\\*?\[\]!#])", r"\\\1", path))

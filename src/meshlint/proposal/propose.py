@@ -30,7 +30,7 @@ def _difference(given: pipeline.Input, config: Config, reasons: Sequence[str]) -
     more, fewer = len(after - before), len(before - after)
     if not (more or fewer):
         return ""
-    return f"With {' and '.join(reasons)} below meshlint check tells other findings than without: {more} more, {fewer} less."
+    return f"With {' and '.join(reasons)} below meshlint check tells other findings than without: {more} more, {fewer} fewer."
 
 
 def _found(given: pipeline.Input, config: Config) -> set[tuple[str, str, int, int]]:

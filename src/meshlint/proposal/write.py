@@ -8,8 +8,7 @@ from ..config import NEWEST, OLDEST
 from ..mesh.subjects import Workload
 from ..report.printable import printable
 from ..resource.resource import UNSET_NAMESPACE
-from ..source.document import Location
-from .look import Sight
+from .look import Sight, escaped, name_of
 
 SHOWN = 6
 """Entries of one sort that are proposed; the rest is only counted."""
@@ -87,12 +86,12 @@ Lines = Iterator[tuple[bool, str]]
 def _version(sight: Sight) -> Lines:
     known = [version for version in sight.versions if OLDEST <= _numbers(version) <= NEWEST]
     if len(sight.versions) == len(known) == 1:
-        yield from _why(f"What policies do depends on the version of Istio ({_where(sight.versions[known[0]])}):")
+        yield from _why(f"What policies do depends on the version of Istio ({_safe(sight.versions[known[0]])}):")
         yield True, f'istio-version: "{known[0]}"'
         return
     if sight.versions:
         found = sorted(sight.versions, key=_numbers)
-        names = ", ".join(f"{v} ({_where(sight.versions[v])})" for v in found[:SHOWN])
+        names = ", ".join(f"{v} ({_safe(sight.versions[v])})" for v in found[:SHOWN])
         modelled = " to ".join(".".join(map(str, version)) for version in (OLDEST, NEWEST))
         yield from _why(
             f"What policies do depends on the version of Istio; {modelled} are known, and without this line the newest is "
@@ -131,7 +130,7 @@ def _servers(sight: Sight) -> Lines:
         "# What these serve cannot be told from their manifests; kind is generation, embedding, predictive or none:",
     )
     yield False, "inference:"
-    yield from _entries({_server(server): server.place for server in sight.servers})
+    yield from _entries({_server(server): place for server, place in sight.servers})
 
 
 def _server(server: Workload) -> str:
@@ -143,9 +142,9 @@ def _why(text: str) -> Lines:
     return ((False, line) for line in _comment(text))
 
 
-def _entries(values: Mapping[str, Location]) -> Lines:
+def _entries(values: Mapping[str, str]) -> Lines:
     for value, place in list(values.items())[:SHOWN]:
-        yield False, f"  - {value} # {_where(place)}"
+        yield False, f"  - {value} # {_safe(place)}"
     if len(values) > SHOWN:
         yield False, f"# and {len(values) - SHOWN} more"
 
@@ -160,7 +159,7 @@ def _meshes(sight: Sight) -> Iterator[str]:
         yield "# Overlays of one base are meshes of their own; files that none of them names are one more."
         yield "meshes:"
         for name, paths in sight.meshes.items():
-            yield f"  {name}:"
+            yield f"  {_scalar(name)}:"
             yield from ("    paths:", *(f"      - {_scalar(path)}" for path in paths))
         return
     folders = sight.alternates
@@ -169,19 +168,28 @@ def _meshes(sight: Sight) -> Iterator[str]:
             f"The same objects are defined differently, so {sight.variants} variants are checked. Better name what is applied "
             "together; a file may belong to several meshes, and those of none are one more."
         )
-        folders = folders or [folder for folder in _largest(sight) if folder != "."]
+        folders = folders or _apart(sight)
     else:
         yield "# Several meshes of this repository, by their files; those that no mesh names are one together."
     yield "# meshes:"
     for folder in list(folders)[:SHOWN] or ["overlays/prod"]:
-        yield f"#   {_name(folder, folders)}: {{paths: [{_scalar(f'/{folder}/')}]}}"
+        yield f"#   {_scalar(_name(folder, folders))}: {{paths: [{_scalar(f'/{escaped(folder)}/')}]}}"
+    if len(folders) > SHOWN:
+        yield f"#   # and {len(folders) - SHOWN} more"
+
+
+def _apart(sight: Sight) -> list[str]:
+    """The folders of a mesh that lie beside each other, if there are several."""
+    largest = _largest(sight)
+    folders = [folder for folder in largest if not any(other.startswith(f"{folder}/") for other in largest)]
+    return [folder for folder in folders if folder != "."] if len(folders) > 1 else []
 
 
 def _name(folder: str, others: Sequence[str]) -> str:
     """A name for the mesh of a folder: its own, or where that is not unique its whole path."""
     own = folder.rpartition("/")[2]
     unique = [other.rpartition("/")[2] for other in others].count(own) <= 1
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", own if unique else folder).strip("-._") or "mesh"
+    return name_of(own if unique else folder)
 
 
 def _largest(sight: Sight) -> list[str]:
@@ -200,10 +208,6 @@ def _more(values: Sequence[str]) -> str:
     return f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
 
 
-def _where(place: Location) -> str:
-    return f"{_safe(place.file)}:{place.span.start_line}"
-
-
 def _safe(text: str) -> str:
     """Text for a comment, which it must not end."""
     return printable(" ".join(text.split()))
@@ -213,9 +217,9 @@ def _scalar(text: str) -> str:
     """Text as YAML that is nothing else."""
     return (
         text
-        if re.fullmatch(r"[A-Za-z/][A-Za-z0-9./_-]*[A-Za-z0-9/_]", text) and text.lower() not in _WORDS
+        if re.fullmatch(r"[A-Za-z/]([A-Za-z0-9./_-]*[A-Za-z0-9/_])?", text) and text.lower() not in _WORDS
         else json.dumps(text)
     )
 
 
-_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off"})
+_WORDS = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
