@@ -17,7 +17,7 @@ from meshlint import __version__
 EXAMPLES = ROOT / "examples" / "ci"
 WORKFLOWS = sorted(EXAMPLES.glob("github-*.yml"))
 HOOKS = ROOT / ".pre-commit-hooks.yaml"
-SCRIPTS = [ROOT / "action" / "install", ROOT / "action" / "lint"]
+SCRIPTS = [ROOT / "action" / name for name in ("install", "lint", "result")]
 
 
 def said(program: str, *arguments: object) -> tuple[int, str]:

@@ -146,14 +146,29 @@ def test_nothing_that_is_printed_is_a_command(job: Runner, tmp_path: Path) -> No
     assert (done.code, done.commands) == (1, [])
 
 
-def test_a_file_that_is_not_read_fails_the_job_and_the_rest_is_uploaded(job: Runner) -> None:
+@pytest.mark.parametrize("chosen", ["auto", "true"])
+def test_what_was_not_checked_as_a_whole_is_annotated_and_closes_no_alert(job: Runner, chosen: str) -> None:
     (job.workspace / "k8s" / "::warning::hello.yaml").write_text("a: [\n::notice::hello\n")
-    done = job.run(paths="k8s")
+    done = job.run(paths="k8s", advanced_security=chosen)
     assert (done.code, done.outputs["exit-code"]) == (3, "3"), done.log
-    assert [command.name for command in done.commands] == ["error"]
-    assert done.errors == ["Something could not be checked; the log says what."]
-    assert done.uploaded is not None
+    assert done.errors[0] == "Something could not be checked, so nothing is uploaded; the log says what."
+    assert [(command.name, command.properties.partition(",line=")[0]) for command in done.commands[1:]] == [
+        ("error", "file=k8s/%3A%3Awarning%3A%3Ahello.yaml"),
+        ("error", "file=k8s/bad.yaml"),
+    ]
+    assert done.uploaded is None
     assert (RULE, "k8s/bad.yaml", 6) in results(done)
+    assert RULE in done.summary
+
+
+@pytest.mark.parametrize(("annotations", "annotated"), [("auto", 1), ("true", 1), ("false", 0)])
+def test_where_code_scanning_takes_no_upload_the_job_fails_with_annotations(
+    job: Runner, annotations: str, annotated: int
+) -> None:
+    done = job.run(paths="k8s", annotations=annotations, args="--exit-zero", refused=True)
+    assert (done.code, done.outputs["exit-code"]) == (1, "0"), done.log
+    assert done.uploaded is not None
+    assert [command.properties.partition(",line=")[0] for command in done.commands] == ["file=k8s/bad.yaml"] * annotated
 
 
 def test_only_what_changed_since_a_revision_is_reported(job: Runner) -> None:

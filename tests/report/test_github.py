@@ -185,7 +185,9 @@ def test_what_github_does_not_show_is_told() -> None:
     error, warning = finding(place, severity=Severity.ERROR), finding(place)
     failure = Failure("yaml", "bad.yaml", 3, "it does not parse")
     told = list(github.beyond(Report(findings=(error,) * 11 + (warning,) * 11, failures=(failure,))))
-    assert told == ["GitHub shows 10 annotations of a kind for each step; only in its log: 2 errors, 1 warning."]
+    assert told == [
+        "GitHub shows 10 annotations of a kind for each step; the others would stand only in its log: 2 errors, 1 warning."
+    ]
     assert list(github.beyond(Report(findings=(error,) * 10 + (warning,) * 10))) == []
 
 

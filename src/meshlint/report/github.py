@@ -37,7 +37,7 @@ def beyond(report: Report) -> Iterator[str]:
     more = {kind: kinds[kind] - SHOWN for kind in sorted(_KINDS, reverse=True) if kinds[kind] > SHOWN}
     if more:
         words = ", ".join(counted(number, _KINDS[kind]) for kind, number in more.items())
-        yield f"GitHub shows {SHOWN} annotations of a kind for each step; only in its log: {words}."
+        yield f"GitHub shows {SHOWN} annotations of a kind for each step; the others would stand only in its log: {words}."
 
 
 def _of_finding(finding: Finding, paths: Paths) -> str:
