@@ -102,7 +102,7 @@ def _rules_page(path: str) -> str | None:
 
 def _repository() -> str:
     project: Mapping[str, Any] = tomllib.loads((HERE / "zensical.toml").read_text(encoding="utf-8"))["project"]
-    return str(project["repo_url"])
+    return str(project["extra"]["social"][0]["link"])
 
 
 def navigation() -> list[dict[str, Any]]:
