@@ -150,7 +150,7 @@ def test_rules_of_a_plugin_are_explained(environment: Environment, repository: P
     environment.install(RULE)
     assert environment.run("explain", "service-has-ports", cwd=repository).stdout == (
         "# A service has ports\n\n`service-has-ports` · shape · warning · high confidence · regular\n\n"
-        "Plugin: acme-rules 1.0\n\nIt has.\n"
+        "Suppress: `# meshlint: ignore[service-has-ports] reason`\n\nPlugin: acme-rules 1.0\n\nIt has.\n"
     )
 
 

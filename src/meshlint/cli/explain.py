@@ -46,6 +46,7 @@ def _text(info: RuleInfo) -> str:
         f"`{info.id}` · {info.category} · {info.severity} · {info.confidence} confidence · {info.audience}",
         f"Same check elsewhere: {', '.join(info.equivalents)}" if info.equivalents else "",
         f"Fix: {info.fix}" if info.fix else "",
+        f"Suppress: `# meshlint: ignore[{info.id}] reason`",
         f"Plugin: {info.plugin}" if info.plugin else "",
     ]
     return "\n\n".join(part for part in (title, *facts, rest.strip()) if part)
