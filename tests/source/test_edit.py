@@ -6,6 +6,7 @@ import json
 from typing import Any
 
 import pytest
+import yaml as pyyaml
 
 from meshlint.source import edit, yaml
 from meshlint.source.change import Append, Change, Edit, Put, Remove, Rename
@@ -359,6 +360,8 @@ def test_offsets_are_those_of_the_file() -> None:
         ("a: 'b: 1'\n", lambda d: Put(d.at("a", "b"), 2)),
         ("a: >\n  b: 1\n", lambda d: Put(d.at("a", "b"), 2)),
         ("a: |+\n  b\n\n", lambda d: Put(d.at("c"), 2)),
+        ("a:\n  - b: |+\n      text\n    c: 1\n\n  - d: 2\n", lambda d: Remove(d.at("a", 0, "c"))),
+        ("a:\n  - &x {b: 1, c: 2}\n  - *x\n", lambda d: Put(d.at("a", 0, "b"), 2)),
         ("? a\n: 1\n? b\n: 2\n", lambda d: Remove(d.at("a"))),
         ("a: 1\nb: 2\n", lambda d: Rename(d.at("a"), "b")),
         ("a: [1]\n", lambda d: Rename(d.at("a", 0), "b")),
@@ -369,6 +372,28 @@ def test_offsets_are_those_of_the_file() -> None:
 def test_what_cannot_be_done_safely_has_no_edits(text: str, change: Any) -> None:
     (document,) = documents(text)
     assert edit.edits([change(document)]) == ()
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "a.json"])
+def test_an_edit_in_a_long_document_is_proved_by_what_is_around_it(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    items = [{"host": f"h{number}", "route": {"timeout": "60s", "retries": 2}} for number in range(500)]
+    data = {"apiVersion": "v1", "spec": {"http": items}}
+    (document,) = documents(json.dumps(data) if name == "a.json" else pyyaml.safe_dump(data), name)
+    read: list[str] = []
+
+    def reading(text: str) -> list[Any]:
+        read.append(text)
+        return parse_all(text)
+
+    parse_all = yaml.parse_all
+    assert edit.edits([Put(document.at("spec", "http", 0, "route", "timeout"), "300s")])
+    monkeypatch.setattr(yaml, "parse_all", reading)
+    (found,) = edit.edits([Put(document.at("spec", "http", 400, "route", "timeout"), "300s")])
+    assert document.text[found.start : found.end] in ("60s", '"60s"')
+    assert [parse_all(text) for text in read] == [
+        [{"timeout": "60s", "retries": 2}],
+        [{"timeout": "300s", "retries": 2}],
+    ]
 
 
 def test_one_that_cannot_be_done_takes_the_others_with_it() -> None:

@@ -2,19 +2,22 @@
 
 Each is proved: the edited text is read again, and its data must be what was meant. What cannot be done has no edits, as
 where an anchor would carry the change to another place, or a comment would be lost.
+
+So that a fix in a long document costs no more than one in a short one, only the collection around the edits is read where
+that proves as much: what a collection reads as depends on nothing around it but its column, unless there are anchors.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
-from itertools import chain
-from typing import Any
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, takewhile
+from typing import Any, NamedTuple
 
 from . import yaml
 from .change import Append, Change, Edit, Put, Remove
 from .document import Path
-from .location import tree_of
+from .location import Step, Tree, tree_of
 from .writer import Impossible, Piece, pieces
 
 
@@ -35,7 +38,7 @@ def edits(changes: Iterable[Change]) -> tuple[Edit, ...]:
         groups.setdefault((document.file.name, document.start), []).append(change)
     try:
         found = [edit for group in groups.values() for edit in _edits(group)]
-    except (Impossible, Overlap, yaml.YamlError):
+    except (Impossible, Overlap):
         return ()
     return tuple(sorted(found, key=lambda edit: (edit.file.name, edit.start, edit.end)))
 
@@ -45,14 +48,13 @@ def _edits(changes: Sequence[Change]) -> list[Edit]:
     document = changes[0].location.document
     tree = tree_of(document)
     written = [document.root + change.location.path for change in changes]
-    before = _opened(_data(document.text), written)
+    before = _opened(tree.data, written)
     told = [(_pruned(before, path, change), change) for path, change in zip(written, changes, strict=True)]
     inside_out = sorted(told, key=lambda one: -len(one[0]))
     needed = (pieces(tree, path, change) for path, change in inside_out if _changed(before, path, change) != before)
     found = _joined(chain.from_iterable(needed))
-    text = _replaced(document.text, found)
     meant = _all_changed(before, told)
-    if _opened(_data(text), written) != meant or (_is_json(document.text) and not _is_json(text)):
+    if found and not _proved(tree, found, [path for path, _ in told], meant):
         raise Impossible
     return [Edit(document.file, document.start + start, document.start + end, new) for start, end, new in found]
 
@@ -80,15 +82,71 @@ def _replaced(text: str, pieces: Iterable[Piece]) -> str:
     return "".join([*parts, text[position:]])
 
 
+# ---- what is proved --------------------------------------------------------------------------------------------------
+
+
+class _Window(NamedTuple):
+    """A stretch of a document's text from an offset on, and the path of its data."""
+
+    start: int
+    text: str
+    path: Path
+
+
+def _proved(tree: Tree, found: Sequence[Piece], written: Sequence[Path], meant: Any) -> bool:
+    """Whether the text after edits reads as is meant, with the texts along paths opened."""
+    return any(_proves(window, tree, found, written, meant) for window in _windows(tree, found, written))
+
+
+def _windows(tree: Tree, found: Sequence[Piece], written: Sequence[Path]) -> Iterator[_Window]:
+    """In what edits can be proved: the innermost collection around them, if it reads alone as it does there, and all."""
+    way = [] if "&" in tree.text else list(takewhile(_is_collection, tree.way(_common(written))))
+    first, last = found[0][0], max(end for _, end, _ in found)
+    for depth in range(len(way) - 1, 0, -1):
+        node = way[depth].node
+        end = tree.extent(node)
+        if node.start < first and last <= (end if node.style == "block" else end - 1):
+            window = _Window(node.start, tree.text[node.start : end], written[0][:depth])
+            if _read(tree, window, window.text) == [_at(tree.data, window.path)]:
+                yield window
+            break
+    yield _Window(0, tree.text, ())
+
+
+def _proves(window: _Window, tree: Tree, found: Sequence[Piece], written: Sequence[Path], meant: Any) -> bool:
+    text = _replaced(window.text, [(start - window.start, end - window.start, new) for start, end, new in found])
+    if window.path and window.text.endswith("\n") != text.endswith("\n"):
+        return False
+    depth = len(window.path)
+    read = [_opened(data, [path[depth:] for path in written]) for data in _read(tree, window, text)]
+    return read == [_at(meant, window.path)] and (_is_json(text) or not _is_json(window.text))
+
+
+def _is_collection(step: Step) -> bool:
+    return step.node.kind != "scalar"
+
+
+def _read(tree: Tree, window: _Window, text: str) -> list[Any]:
+    """The documents that a text reads as in the column where a window begins; none where it is not YAML."""
+    try:
+        return [data for data in yaml.parse_all(" " * tree.column(window.start) + text) if data is not None]
+    except yaml.YamlError:
+        return []
+
+
+def _common(paths: Sequence[Path]) -> Path:
+    """What several paths begin with."""
+    steps = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
+    return tuple(step for step, *_ in steps)
+
+
+def _at(data: Any, path: Path) -> Any:
+    for step in path:
+        data = data[step]
+    return data
+
+
 # ---- what is meant ---------------------------------------------------------------------------------------------------
-
-
-def _data(text: str) -> Any:
-    """The data of a text that holds one document."""
-    found = [data for data in yaml.parse_all(text) if data is not None]
-    if len(found) != 1:
-        raise Impossible
-    return found[0]
 
 
 def _is_json(text: str) -> bool:

@@ -8,16 +8,18 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
 from typing import Any, NamedTuple
 
 import yaml as pyyaml
 
 from .document import Document, DuplicateKey, Path, Place, SourceFile, Span
 from .scalars import key_of, resolve
-from .yaml import SURROGATES, YamlError, parse, parser
+from .yaml import SURROGATES, YamlError, parse, parse_all, parser
 
 _PROPERTIES = re.compile(r"(?:[&!]\S*[ \t]*)*")
 _ENDS = (pyyaml.MappingEndEvent, pyyaml.SequenceEndEvent)
+_REST = re.compile(r"[^\n]*\n?(?:[ \t\r]*\n)*")
 _BLANK = re.compile(r"(?:[ \t]*(?:#[^\n]*)?\r?\n)*[ \t]*")
 
 
@@ -86,9 +88,9 @@ def duplicates(document: Document) -> tuple[DuplicateKey, ...]:
 
 def region(file: SourceFile, start: int, end: int) -> Span:
     """The stretch of a file between two offsets."""
-    text = file.text
-    line, end_line = text.count("\n", 0, start) + 1, text.count("\n", 0, end) + 1
-    return Span(line, start - text.rfind("\n", 0, start), end_line, end - text.rfind("\n", 0, end))
+    lines = _line_starts(file.text)
+    line, end_line = bisect_right(lines, start), bisect_right(lines, end)
+    return Span(line, start - lines[line - 1] + 1, end_line, end - lines[end_line - 1] + 1)
 
 
 def scalars_of(document: Document) -> Iterator[tuple[int, int]]:
@@ -130,6 +132,15 @@ class Tree:
         self.root = root or _Reader(text).root()
         self.inside: dict[int, Node | None] = {}
         self.places: dict[tuple[Path, Path], Place] = {}
+
+    @cached_property
+    def newline(self) -> str:
+        return "\r\n" if "\r\n" in self.text else "\n"
+
+    @cached_property
+    def data(self) -> Any:
+        """All of the document, whatever part of it is asked about."""
+        return next(data for data in parse_all(self.text) if data is not None)
 
     def way(self, path: Path) -> list[Step]:
         """The root and what leads from it to a part of the document, as far as there is any of it."""
@@ -175,6 +186,13 @@ class Tree:
     def end(self, node: Node) -> int:
         """Where a value ends, without what is blank behind it."""
         return self._trimmed(node.start, node.end)
+
+    def extent(self, node: Node) -> int:
+        """Where a collection ends with all that may count to it: its bracket, or the blank lines behind it."""
+        if node.style == "flow":
+            return node.end
+        match = _REST.match(self.text, self.end(node))
+        return match.end() if match else node.end
 
     def column(self, offset: int) -> int:
         """0-based."""
@@ -251,8 +269,9 @@ class Tree:
         return self._first_line + line, offset - self._lines[line] + 1
 
 
+@lru_cache(maxsize=4)
 def _line_starts(text: str) -> list[int]:
-    """The offsets of the lines of a text."""
+    """The offsets of the lines of a text; those of a long one are asked for again and again."""
     return [0, *(match.end() for match in re.finditer("\n", text))]
 
 

@@ -57,7 +57,7 @@ class _Writer:
         self._text = tree.text
         self._way = way
         self._step = way[-1]
-        self._newline = "\r\n" if "\r\n" in tree.text else "\n"
+        self._newline = tree.newline
         self._json = any(_has_json_keys(node) for step in way for node in (step.holder, step.node.real) if node)
 
     def put(self, value: Any) -> Iterator[Piece]:
