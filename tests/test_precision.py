@@ -28,6 +28,25 @@ def test_the_readme_has_the_tables_of_the_data() -> None:
     assert precision.tables(JUDGEMENTS) in README
 
 
+def test_the_docs_have_the_figures_of_the_data() -> None:
+    page = (ROOT / "docs" / "how-we-know.md").read_text(encoding="utf-8")
+    real, made = precision.chosen(JUDGEMENTS, "real"), precision.chosen(MADE, "real")
+    before = []
+    for confidence in precision.CONFIDENCES:
+        judged = [j for j in made if j.confidence == confidence]
+        true = sum(j.verdict == "true" for j in judged)
+        assert re.search(
+            rf"^\| {confidence}\b.*\| {true} \| {len(judged)} \| {true / len(judged):.0%}",
+            page.replace(" %", "%"),
+            re.MULTILINE,
+        )
+        before.append(f"{precision.precision([j for j in real if j.confidence == confidence]):.0%}".replace("%", " %"))
+    assert f"the same judgements gave {before[0]}, {before[1]} and {before[2]};" in " ".join(page.split())
+    sure = [j for j in made if j.confidence == "high" and j.verdict == "true"]
+    partial = [j for j in sure if j.where.rule == "selected-workloads-not-in-input"]
+    assert f"Of the {len(sure)}, {len(partial)} are one rule" in page
+
+
 def test_a_changed_verdict_changes_the_tables() -> None:
     changed = [judgement._replace(verdict="false") for judgement in JUDGEMENTS[:1]] + JUDGEMENTS[1:]
     assert JUDGEMENTS[0].verdict == "true"
