@@ -477,8 +477,7 @@ MESSAGES = [
     ),
     (
         "resilience/inference_host_without_circuit_breaker/examples/bad_subset.yaml:49",
-        "llama.ai-inference.svc.cluster.local has no request limit for calls to subset v1 of "
-        "llama.ai-inference.svc.cluster.local: overload queues without bound.",
+        "llama.ai-inference.svc.cluster.local has no request limit for calls to subset v1: overload queues without bound.",
     ),
     (
         "resilience/inference_host_without_circuit_breaker/examples/bad_no_rule.yaml:5",
@@ -647,7 +646,7 @@ MESSAGES = [
     ),
     (
         "dataplane/app_may_start_before_proxy/examples/bad_default/mesh.yaml:19",
-        "ai-inference/llama and ai-inference/reindex may start before its proxy is ready, so its first calls (--model "
+        "ai-inference/llama and ai-inference/reindex may start before the proxy is ready, so first calls (--model "
         "meta-llama/Llama-3.1-8B-Instruct and DATABASE_URL) fail at random on every pod start.",
     ),
     (

@@ -75,7 +75,10 @@ def _missing(merged: Merged | None, called: Sequence[HostPolicy], mesh: Mesh) ->
 
 
 def _where(lacking: Sequence[str], host: str) -> str:
-    return "" if host in lacking else f" for calls to {' and '.join(lacking)}"
+    """The ports and subsets of a host that lack something; nothing where all of it does."""
+    return (
+        "" if host in lacking else f" for calls to {' and '.join(name.removesuffix(f' of {host}') for name in lacking)}"
+    )
 
 
 def _place(host: Host, merged: Effective[Merged | None], called: Sequence[HostPolicy], mesh: Mesh) -> Location | None:
