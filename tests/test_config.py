@@ -77,13 +77,13 @@ def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> Non
             "settings:\n  istio-version: 1.19\n",
             2,
             18,
-            "settings.istio-version is 1.19, and Istio 1.20 to 1.32 are modelled",
+            "settings.istio-version is 1.19, and a version of Istio from 1.20 to 1.32 belongs there",
         ),
         (
             "settings:\n  istio-version: '1.33'\n",
             2,
             18,
-            "settings.istio-version is 1.33, and Istio 1.20 to 1.32 are modelled",
+            "settings.istio-version is 1.33, and a version of Istio from 1.20 to 1.32 belongs there",
         ),
         (
             "settings:\n  istio-version: 1\n",
@@ -101,6 +101,18 @@ def test_a_version_is_read_as_it_is_written(tmp_path: Path, written: str) -> Non
             "settings.approved-egress-hosts is api.openai.com, and a list belongs there",
         ),
         ("select: [mtls]\nselect: [egress]\n", 2, 1, "the key select is there twice"),
+        ("settings: {world: false}\n", 1, 19, "settings.world is false (one of open, closed)"),
+        ("settings: {world: [open]}\n", 1, 12, "settings.world is a list (one of open, closed)"),
+        ("settings: {trust-domains: []}\n", 1, 12, "settings.trust-domains is empty"),
+        ("settings: {internal: [{}]}\n", 1, 23, "settings.internal[0] is empty"),
+        ("settings: {inference: [{kind: none}]}\n", 1, 24, "[0] has neither namespace nor name nor labels"),
+        (
+            "settings: {istio-version: v1.27}\n",
+            1,
+            27,
+            "is v1.27, and a version of Istio from 1.20 to 1.32 belongs there",
+        ),
+        ("settings: {kubernetes-version: true}\n", 1, 32, "is true, and a version, MAJOR.MINOR, belongs there"),
         ("a: [\n", 2, 1, "not YAML"),
         ("settings:\n  null: 1\n", 2, 3, "null cannot be a key in Kubernetes; quote it if it is text"),
         ("# x\nfail-on: a: b\n", 2, 11, "not YAML: mapping values are not allowed in this context; quote text that"),
@@ -136,8 +148,15 @@ def test_what_is_wrong_is_said_with_its_place(tmp_path: Path, text: str, line: i
             "rules:\n  timeout-cuts-streaming-response:\n    options: {min: soon}\n",
             3,
             20,
-            "'soon' does not match",
+            "timeout-cuts-streaming-response: min is soon, and a duration, such as 300s, belongs there",
         ),
+        (
+            "rules:\n  mtls: {severity: info}\n",
+            2,
+            3,
+            "the id of a rule belongs here, and mtls names mtls-disabled-on-port",
+        ),
+        ("rules: {IST0109: {}}\n", 1, 9, "and IST0109 names virtualservice-shadowed-by-another"),
     ],
 )
 def test_rules_and_options_are_checked(tmp_path: Path, text: str, line: int, column: int, message: str) -> None:
@@ -184,5 +203,12 @@ def test_a_wrong_configuration_is_a_usage_error(tmp_path: Path) -> None:
 
 def test_a_missing_configuration_is_a_usage_error(tmp_path: Path) -> None:
     run = meshlint("check", "--config", "nowhere.yaml", cwd=tmp_path)
-    assert run.returncode == 2
-    assert "nowhere.yaml" in run.stderr and "Traceback" not in run.stderr
+    said = "meshlint: nowhere.yaml:1:1: the configuration cannot be read: No such file or directory\n"
+    assert (run.returncode, run.stderr) == (2, said)
+
+
+@pytest.mark.parametrize("name", ["meshlint.yaml", "pyproject.toml"])
+def test_one_that_is_not_utf_8_is_a_usage_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_bytes("# meshlint: é\nfail-on: é".encode() + b"\xff\n")
+    run = meshlint("check", cwd=tmp_path)
+    assert (run.returncode, run.stderr) == (2, f"meshlint: {name}:2:11: not UTF-8 (byte 0xff); save it as UTF-8\n")

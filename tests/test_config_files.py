@@ -169,7 +169,13 @@ def test_pyproject_says_the_same_as_yaml() -> None:
         ),
         ('"mtls", ', '"mlts", ', 5, 11, "unknown rule mlts; did you mean mtls?"),
         ('["mtls", ', '[\n  # "x"\n  "mlts", ', 7, 3, "unknown rule mlts; did you mean mtls?"),
-        ("1.30", "1.99", 10, 17, "settings.istio-version is 1.99, and Istio 1.20 to 1.32 are modelled"),
+        (
+            "1.30",
+            "1.99",
+            10,
+            17,
+            "settings.istio-version is 1.99, and a version of Istio from 1.20 to 1.32 belongs there",
+        ),
         ("namespace =", "namspace =", 11, 16, "unknown key namspace in settings.inference[0]; did you mean namespace?"),
         ('"predictive"', '"chat"', 11, 70, "settings.inference[0].kind is chat (one of generation, embedding, "),
         ("rules.port-accepts", "rules.port-accept", 13, 22, "unknown rule port-accept-plaintext; did you mean "),
@@ -269,6 +275,13 @@ def test_show_says_what_holds_and_where_it_comes_from(repository: Path) -> None:
     assert said["fail-on: warning"] == "default"
     assert said["settings.world: open"] == "default"
     assert "audience: regular" not in said and "settings.istio-version: 1.32" not in said
+
+
+def test_a_version_is_read_where_other_line_ends_stand_before_it(repository: Path) -> None:
+    write("pyproject.toml", PYPROJECT.replace('"shop"', '"sh\u2028op"'))
+    assert config.load(["."]).settings.istio_version == (1, 30)
+    run = meshlint("config", "show", cwd=repository)
+    assert "settings.istio-version: 1.30 " in run.stdout
 
 
 def test_show_without_any(repository: Path) -> None:

@@ -104,6 +104,10 @@ meshes: {prod: {paths: [a], settings: {world: open}}}
         ("[IST0109]", "[IST0101]", False),
         ("ignore: [mtls]", "ignore: [IST0101]", True),
         ("ignore: [mtls]", "ignore: [IST101]", False),
+        ("ignore: [mtls]", "ignore: [101]", False),
+        ("istio-version: 1.30", "istio-version: '1.30.2'", True),
+        ("istio-version: 1.30", "istio-version: '1.19'", False),
+        ("istio-version: 1.30", "istio-version: '1.33'", False),
         ("reason: x, ", "", False),
     ],
 )

@@ -12,7 +12,7 @@ from ..config import NEWEST, Config, Settings
 from ..config.schema import DEFAULTS, schema
 from ..report.printable import printable
 from ..rule import catalog
-from ..source.document import Location, Path, pointer
+from ..source.document import Path, pointer
 from . import common
 
 
@@ -60,7 +60,7 @@ def _given(config: Config) -> Iterator[Line]:
     if config.document:
         for path, value in _leaves(config.document.data, ()):
             place = config.document.at(*path)
-            text = _written(place) if isinstance(value, float) else _text(value)
+            text = place.words if isinstance(value, float) else _text(value)
             yield Line(f"{pointer(path)}: {text}", f"{place.file}:{place.span.start_line}")
 
 
@@ -87,12 +87,6 @@ def _defaults(config: Config) -> Iterator[Line]:
         key = name.replace("_", "-")
         if value and key not in config.settings.places:
             yield Line(f"settings.{key}: {_text(value)}", "default")
-
-
-def _written(place: Location) -> str:
-    """A number as it is written: the version 1.30 is not 1.3."""
-    span = place.span
-    return place.source.text.splitlines()[span.start_line - 1][span.start_column - 1 : span.end_column - 1]
 
 
 def _text(value: Any) -> str:

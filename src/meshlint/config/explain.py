@@ -21,7 +21,8 @@ def explained(error: Any) -> tuple[tuple[str, ...], str]:
         return (unknown,), f"unknown key {unknown}{inside}{suggestion(unknown, known) or _choice(known)}"
     if error.validator == "enum":
         words = [str(word) for word in error.validator_value]
-        return (), f"{path} is {value}{suggestion(str(value), words)} (one of {', '.join(words)})"
+        meant = suggestion(value, words) if isinstance(value, str) else ""
+        return (), f"{path} is {_shown(value)}{meant} (one of {', '.join(words)})"
     if error.validator == "required":
         missing = next(key for key in error.validator_value if key not in value)
         what = error.schema.get("properties", {}).get(missing, {}).get("description", "")
@@ -31,16 +32,19 @@ def explained(error: Any) -> tuple[tuple[str, ...], str]:
         return (), f"{path} has neither {either}"
     if "propertyNames" in error.absolute_schema_path:
         return (value,), f"{value} is no name: letters, digits, dots, dashes and underscores make one"
-    if error.validator in ("pattern", "minLength") and isinstance(value, str) and not value.strip():
+    if error.validator in _SIZES and not (value.strip() if isinstance(value, str) else value):
         return (), f"{path} is empty"
-    if error.validator == "pattern" and (shape := PATTERNS.get(error.validator_value)):
-        return (), f"{path} is {value}, and {shape} belongs there"
-    if error.validator == "type":
-        wanted = error.validator_value if isinstance(error.validator_value, str) else error.validator_value[0]
-        return (), f"{path or 'the configuration'} is {_shown(value)}, and {_SHAPES.get(wanted, wanted)} belongs there"
+    if error.validator in ("type", "pattern"):
+        wanted = error.schema.get("type", "string")
+        first = wanted if isinstance(wanted, str) else wanted[0]
+        shape = PATTERNS.get(error.schema.get("pattern"))
+        if shape or error.validator == "type":
+            shape = shape or _SHAPES.get(first, first)
+            return (), f"{path or 'the configuration'} is {_shown(value)}, and {shape} belongs there"
     return (), f"{path or 'the configuration'}: {error.message}"
 
 
+_SIZES = ("pattern", "minLength", "minItems", "minProperties")
 _SHAPES = {
     "array": "a list",
     "object": "a mapping",

@@ -4,7 +4,7 @@ import os.path
 from collections.abc import Sequence
 
 from ..source.files import CONFIGURATIONS, ancestors
-from .model import Config, ConfigError
+from .model import Config
 
 PYPROJECT = "pyproject.toml"
 
@@ -48,16 +48,16 @@ def inside(directory: str) -> str | None:
 def _has_section(path: str) -> bool:
     """Whether a pyproject.toml has `[tool.meshlint]`; one that is no TOML counts as having what it mentions."""
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(path.replace(os.sep, "/"), 1, 1, f"cannot be read: {error}") from None
-    if "meshlint" not in text:
+        with open(path, "rb") as file:
+            data = file.read()
+    except OSError:
+        return True
+    if b"meshlint" not in data:
         return False
     import tomllib
 
     try:
-        tool = tomllib.loads(text).get("tool")
-    except tomllib.TOMLDecodeError:
+        tool = tomllib.loads(data.decode("utf-8-sig")).get("tool")
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError):
         return True
     return isinstance(tool, dict) and "meshlint" in tool

@@ -20,7 +20,7 @@ from .model import (
     Selector,
     Settings,
 )
-from .schema import schema
+from .schema import MODELLED, schema
 
 SECTION = ("tool", "meshlint")
 
@@ -29,10 +29,17 @@ def read(path: str) -> Config:
     """A configuration in YAML, or in the section `[tool.meshlint]` of a file in TOML. Raises ConfigError."""
     name = path.replace(os.sep, "/")
     try:
-        with open(path, encoding="utf-8-sig", newline="") as file:
-            return parsed(SourceFile(name, file.read(), path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error}") from None
+        with open(path, "rb") as file:
+            data = file.read()
+        return parsed(SourceFile(name, data.decode("utf-8-sig"), path))
+    except OSError as error:
+        raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        before = error.object[: error.start].decode()
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        raise ConfigError(
+            name, line, column, f"not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
+        ) from None
 
 
 def parsed(source: SourceFile) -> Config:
@@ -162,9 +169,18 @@ def _day(text: str, place: Location) -> date:
 def _mesh(document: Document, name: str) -> MeshConfig:
     given = document.data["meshes"][name]
     place = document.at("meshes", name)
+    _check_name(name, place)
     shared = (document.at("settings"), document.data.get("settings", {}))
     settings = _settings(shared, (document.at(*place.path, "settings"), given.get("settings", {})))
     return MeshConfig(name, tuple(given["paths"]), settings, place)
+
+
+def _check_name(name: str, place: Location) -> None:
+    """A name that YAML makes of something else than text (no, 1.20) would be another than the one that is written."""
+    from ..source import yaml
+
+    if place.words.strip("\"'") != name and not isinstance(yaml.parse(name), str):
+        raise ConfigError.at(place, f"the name {place.words} is read as {name}: quote it", key=True)
 
 
 def _settings(*layers: tuple[Location, Mapping[str, Any]]) -> Settings:
@@ -197,9 +213,7 @@ def _version(value: Any, place: Location) -> str:
     """A version as it is written: the number 1.30 is not 1.3."""
     if isinstance(value, str):
         return value
-    span = place.span
-    line = place.document.file.text.splitlines()[span.start_line - 1]
-    text = line[span.start_column - 1 : span.end_column - 1]
+    text = place.words
     if not re.fullmatch(r"[0-9]+\.[0-9]+", text):
         raise ConfigError.at(place, f"{pointer(place.path)} is {text}, and a version is MAJOR.MINOR, such as 1.30")
     return text
@@ -208,6 +222,5 @@ def _version(value: Any, place: Location) -> str:
 def _modelled(version: str, place: Location) -> tuple[int, int]:
     major, minor, *_ = map(int, version.split("."))
     if not OLDEST <= (major, minor) <= NEWEST:
-        oldest, newest = (".".join(map(str, known)) for known in (OLDEST, NEWEST))
-        raise ConfigError.at(place, f"{pointer(place.path)} is {version}, and Istio {oldest} to {newest} are modelled")
+        raise ConfigError.at(place, f"{pointer(place.path)} is {version}, and {MODELLED} belongs there")
     return major, minor

@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from .model import NEWEST, OLDEST
+
 Schema = dict[str, Any]
 
 LEVELS = {
@@ -19,17 +21,24 @@ Rules = Mapping[str, tuple[str, Schema]]
 
 
 _MAJOR_MINOR = r"^[0-9]+\.[0-9]+(\.[0-9]+)?$"
+_ISTIO = rf"^{OLDEST[0]}\.({'|'.join(map(str, range(OLDEST[1], NEWEST[1] + 1)))})(\.[0-9]+)?$"
 _DAY = "^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _OBJECT = r"^[^\s/]+ [^\s/]+(/[^\s/]+)?$"
 PEER = "^(IST|KIA)[0-9]{4}$"
 """The ids of the checks of istioctl analyze and Kiali."""
+_DURATION = r"^([0-9]+(\.[0-9]+)?(ms|s|m|h))+$"
+_NAMESPACED = "^[^/]+/[^/]+$"
 _MESH = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+MODELLED = f"a version of Istio from {'.'.join(map(str, OLDEST))} to {'.'.join(map(str, NEWEST))}"
 PATTERNS = {
     _MAJOR_MINOR: "a version, MAJOR.MINOR,",
+    _ISTIO: MODELLED,
     _DAY: "a day, YYYY-MM-DD,",
     _OBJECT: "Kind namespace/name or Kind name",
+    _DURATION: "a duration, such as 300s,",
+    _NAMESPACED: "namespace/name",
 }
-"""The patterns that text must have, in words."""
+"""The patterns that text must have, those of options included, in words."""
 
 
 def schema(rules: Rules | None = None, words: Sequence[str] = ()) -> Schema:
@@ -38,7 +47,7 @@ def schema(rules: Rules | None = None, words: Sequence[str] = ()) -> Schema:
     With all rules, and the words that name rules, it knows an installation; without, it is true of any.
     """
     word = {"enum": list(words)} if words else _TEXT
-    left_out = {"anyOf": [word, {"pattern": PEER}]} if words else _TEXT
+    left_out = {"anyOf": [word, {"type": "string", "pattern": PEER}]} if words else _TEXT
     defs = {
         "settings": _object("What is known about the mesh besides its manifests", _settings()),
         "selector": _object("Workloads: all that is given must fit", _SELECTOR, minProperties=1),
@@ -94,7 +103,7 @@ _SELECTOR: dict[str, Schema] = {
         "additionalProperties": {"type": "string"},
     },
 }
-_VERSION: Schema = {"type": ["string", "number"], "pattern": _MAJOR_MINOR}
+_VERSION: Schema = {"type": ["string", "number"]}
 
 
 def _keys(rules: Rules | None) -> dict[str, Schema]:
@@ -125,7 +134,8 @@ def _keys(rules: Rules | None) -> dict[str, Schema]:
 def _settings() -> dict[str, Schema]:
     selectors = {"$ref": "#/$defs/selector"}
     kind = _choice("What they serve; none: no models", ("generation", "embedding", "predictive", "none"))
-    stated = _object("Workloads, and what they serve", {**_SELECTOR, "kind": kind}, required=["kind"], minProperties=2)
+    which: Schema = {"anyOf": [{"required": [key]} for key in _SELECTOR]}
+    stated = _object("Workloads, and what they serve", {**_SELECTOR, "kind": kind}, required=["kind"], **which)
     return {
         "world": _choice(
             "closed: the input is the whole mesh, what it does not have does not exist", ("open", "closed")
@@ -133,8 +143,13 @@ def _settings() -> dict[str, Schema]:
         "istio-version": {
             "description": "Istio version that runs, MAJOR.MINOR (default: the newest that meshlint knows)",
             **_VERSION,
+            "pattern": _ISTIO,
         },
-        "kubernetes-version": {"description": "Oldest kubelet of the cluster, MAJOR.MINOR", **_VERSION},
+        "kubernetes-version": {
+            "description": "Oldest kubelet of the cluster, MAJOR.MINOR",
+            **_VERSION,
+            "pattern": _MAJOR_MINOR,
+        },
         "linkerd-version": _text("Linkerd version that runs"),
         "gateway-api-channel": _choice("Channel of the Gateway API's definitions", ("standard", "experimental")),
         "cluster-domain": _text("DNS domain of the cluster (default: cluster.local)"),
@@ -178,7 +193,7 @@ def _suppression() -> Schema:
             minItems=1,
         ),
         "reason": _text("Why they are accepted", pattern=r"\S"),
-        "until": _text("Last day of the suppression, YYYY-MM-DD", pattern=_DAY),
+        "until": _text("Last day of the suppression, YYYY-MM-DD", pattern=_DAY, format="date"),
     }
     text = "Findings of some rules that are accepted in some files and objects"
     return _object(text, properties, required=["rules", "reason"], **one_of_both)

@@ -288,9 +288,17 @@ def check_config(config: Config) -> None:
     for id, given in config.rules.items():
         place = given.place
         if id not in infos() and place:
-            raise ConfigError.at(place, f"unknown rule {id}{suggestion(id, infos())}", key=True)
+            raise ConfigError.at(place, _no_id(id), key=True)
         if given.options and place:
             _check_options(infos()[id], given.options, config)
+
+
+def _no_id(word: str) -> str:
+    several = named(word)
+    if not several:
+        return f"unknown rule {word}{suggestion(word, infos())}"
+    more = f" and {len(several) - 3} more" if len(several) > 3 else ""
+    return f"the id of a rule belongs here, and {word} names {', '.join(several[:3])}{more}"
 
 
 def options_schema(entry: RuleInfo) -> dict[str, Any]:

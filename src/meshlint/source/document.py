@@ -158,6 +158,11 @@ class Location(NamedTuple):
         return _place(self).span
 
     @property
+    def words(self) -> str:
+        """The part to show, as it is written."""
+        return _written(self.source, self.span)
+
+    @property
     def found(self) -> Path:
         """The longest part of the path that exists."""
         data = self.document.data
@@ -207,8 +212,7 @@ class Mark(NamedTuple):
     @property
     def words(self) -> str:
         """The comment itself."""
-        line = self.source.text.split("\n")[self.span.start_line - 1]
-        return line[self.span.start_column - 1 : self.span.end_column - 1]
+        return _written(self.source, self.span)
 
     def order(self) -> tuple[str, Span]:
         return (self.file, self.span)
@@ -225,6 +229,11 @@ class Place(NamedTuple):
     value: Span
     span: Span
     target: Span | None = None
+
+
+def _written(source: SourceFile, span: Span) -> str:
+    """The text of a span on one line."""
+    return source.text.split("\n")[span.start_line - 1][span.start_column - 1 : span.end_column - 1]
 
 
 def _has(data: Any, step: str | int) -> bool:
