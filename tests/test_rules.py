@@ -337,7 +337,8 @@ MESSAGES = [
     ),
     (
         "routing/uri_wildcard_matched_literally/examples/bad_perhaps_others.yaml:13",
-        "edge/docs http[0] matches only paths with a literal asterisk in `/docs/*`; requests to /docs/… go past it.",
+        "edge/docs http[0] matches only paths with a literal asterisk in `/docs/*`; requests to /docs/… are left to its "
+        "other matches.",
     ),
     (
         "routing/uri_wildcard_matched_literally/examples/bad_perhaps_others.yaml:31",

@@ -36,6 +36,8 @@ def _fate(route: Route, meant: Mapping[str, Any], others: list[Route]) -> tuple[
     """What becomes of the requests that were meant, and what the first of `others`, who may take them, does."""
     if not others and route.hosts:
         return "get 404", ""
+    if others and others[0] is route:
+        return "are left to its other matches", "may take"
     if others and takes(others[0], meant) and all(other.root is route.root for other in others):
         return f"go to {others[0]}", "takes"
     return "go past it", "may take"
