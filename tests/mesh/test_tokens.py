@@ -75,7 +75,24 @@ FOR_WHOM = {
 @pytest.mark.parametrize("condition, tells", FOR_WHOM.items())
 def test_for_whom(condition: str, tells: bool) -> None:
     applied = mesh_of(policy(f"{{when: [{condition}]}}")).authorization.applied("edge", {})
-    assert [tells_for_whom(rule) for policy in applied.policies for rule in policy.rules] == [tells]
+    assert [tells_for_whom(rule, "i") for policy in applied.policies for rule in policy.rules] == [tells]
+
+
+OF_AN_ISSUER = {
+    "{from: [{source: {requestPrincipals: ['*']}}], when: [AUD]}": True,
+    "{from: [{source: {requestPrincipals: [j/*, i/*]}}], when: [AUD]}": True,
+    "{from: [{source: {requestPrincipals: [j/*]}}, {source: {namespaces: [a]}}], when: [AUD]}": True,
+    "{from: [{source: {requestPrincipals: [j/*]}}], when: [AUD]}": False,
+    "{when: [AUD, {key: 'request.auth.claims[iss]', values: [j]}]}": False,
+    "{when: [AUD, {key: request.auth.principal, values: [i/s]}]}": True,
+}
+
+
+@pytest.mark.parametrize("rule, tells", OF_AN_ISSUER.items())
+def test_for_whom_the_tokens_of_one_issuer_are(rule: str, tells: bool) -> None:
+    text = policy(rule.replace("AUD", "{key: request.auth.audiences, values: [llm]}"))
+    applied = mesh_of(text).authorization.applied("edge", {})
+    assert [tells_for_whom(one, "i") for found in applied.policies for one in found.rules] == [tells]
 
 
 ISSUERS = {

@@ -15,12 +15,12 @@ COLLEAGUE = "for another application of the same organisation"
 def check(resource: Resource, mesh: Mesh, options: Mapping[str, Any]) -> Iterator[Problem]:
     workloads = mesh.selected(resource)
     applied = mesh.authorization.applied_with(resource, workloads)
-    if any(map(_is_checked, applied)):
-        return
     for position, rule in enumerate(resource.items("spec", "jwtRules")):
         issuer = get(rule, "issuer")
         public = is_issuer(issuer, options["public-issuers"])
         if get(rule, "audiences") or not (public or is_issuer(issuer, options["shared-issuers"])):
+            continue
+        if any(_is_checked(one, issuer) for one in applied):
             continue
         yield Problem(
             resource.at("spec", "jwtRules", position, "issuer"),
@@ -37,9 +37,9 @@ def check(resource: Resource, mesh: Mesh, options: Mapping[str, Any]) -> Iterato
         )
 
 
-def _is_checked(applied: Applied) -> bool:
-    """Whether some policy asks for whom a token was made."""
-    return any(tells_for_whom(rule) for policy in applied.policies for rule in policy.rules)
+def _is_checked(applied: Applied, issuer: str) -> bool:
+    """Whether some policy asks for whom a token of an issuer was made."""
+    return any(tells_for_whom(rule, issuer) for policy in applied.policies for rule in policy.rules)
 
 
 def _policies(applied: Sequence[Applied]) -> list[Policy]:

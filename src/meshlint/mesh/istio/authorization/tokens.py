@@ -28,14 +28,29 @@ def _bare(issuer: str) -> str:
     return issuer.removeprefix("https://").removesuffix("/").lower()
 
 
-def tells_for_whom(rule: Rule) -> bool:
-    """Whether a rule tests for which application, customer or project a token was made."""
+def tells_for_whom(rule: Rule, issuer: str) -> bool:
+    """Whether a rule tests for which application, customer or project a token of an issuer was made."""
+    sources = ((*source, *rule.when) for source in rule.sources or ((),))
+    if not any(all(_is_of(condition, issuer) for condition in conditions) for conditions in sources):
+        return False
     for condition in rule.when:
         tests = (test for value in (*condition.values, *condition.excluded) for test in value.tests or ())
         names = {test.attribute.name[0] for test in tests if test.attribute.kind is Kind.CLAIM and test.attribute.name}
         if condition.field in _KEYS or names & _FOR_WHOM:
             return True
     return False
+
+
+def _is_of(condition: Condition, issuer: str) -> bool:
+    """Whether a condition leaves a chance to tokens of an issuer."""
+    wanted = [_issuers(value) for value in condition.values]
+    return not wanted or any(all(one.matches(issuer) for one in patterns) for patterns in wanted)
+
+
+def _issuers(value: Value) -> list[Pattern]:
+    """What a value asks of the issuer."""
+    tests = (test for test in value.tests or () if test.attribute.name == ("iss",))
+    return [test.wanted for test in tests if isinstance(test.wanted, Pattern)]
 
 
 def requires_token(applied: Applied, hosts: Collection[str], *, gateway: bool) -> bool:
