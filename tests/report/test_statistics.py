@@ -12,18 +12,18 @@ import jsonschema
 import meshlint
 from meshlint.finding import Fix, Safety, Severity
 from meshlint.report import json as report_json
-from meshlint.report import text
+from meshlint.report import statistics, text
 from meshlint.report.report import Report
 from meshlint.source.change import Put
 
-from .conftest import RULE, document, finding
+from .conftest import RULE, document, finding, summary
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "schemas" / "report.schema.json").read_text(encoding="utf-8"))
 VALIDATOR = jsonschema.Draft202012Validator({"$defs": SCHEMA["$defs"], "$ref": "#/$defs/statistics"})
 
 
 def report() -> Report:
-    """Three findings of one rule, of which one is worse and one can be mended, and one each of two others."""
+    """Three findings of one rule, of which one is worse and one has a fix, and one each of two others."""
     given = document("a: 1\nb: 2\n")
     mending = RULE._replace(fix=Fix("set a", Safety.SAFE))
     often = [
@@ -47,6 +47,16 @@ def test_a_table() -> None:
         "       1  info      a-rule            -  A \\x1b[31m\n"
         "       1  info      z-rule            -  Z\n"
     )
+
+
+def test_fixable_is_what_the_summary_counts() -> None:
+    """Also where no edits make the change: to find that out takes as long as to fix it."""
+    aliased = document("a: &x {b: 1}\nc: *x\n").at("c", "b")
+    mending = RULE._replace(fix=Fix("set b", Safety.SAFE))
+    found = finding(aliased, rule=mending, changes=(Put(aliased, 2),))
+    assert found.fix is None
+    assert "Fixable: 1 with --fix (--diff shows the edits)." in summary(Report(findings=(found,)))
+    assert [row.fixable for row in statistics.rows(Report(findings=(found,)))] == [1]
 
 
 def test_nothing_found_is_no_table() -> None:
