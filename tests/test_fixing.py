@@ -201,13 +201,13 @@ def test_edits_that_are_right_one_by_one_and_wrong_together_are_not_made_togethe
 
 def test_fixes_that_undo_each_other_end_the_run(lab: Lab) -> None:
     """`b` was there before it was shown, so that it may come; what it brings is milder."""
-    lab.rule("a", "value('a') == '1'", put("a", "2"))
+    lab.rule("z", "value('a') == '1'", put("a", "2"))
     lab.rule("c", "value('c') == '1'", put("c", "2"))
     lab.rule("b", "value('a') == '2'", put("a", "1"), put("c", "1"), severity="error", sure="value('c') == '2'")
     with pytest.raises(fixing.EndlessFixes) as error:
         lab.fix("{a: '1', z: x, c: '1'}")
     assert (
-        str(error.value) == "the fixes of a and b and c undo each other, so nothing was written; --ignore one of them"
+        str(error.value) == "the fixes of b and c and z undo each other, so nothing was written; --ignore one of them"
     )
 
 
@@ -225,3 +225,37 @@ def test_many_fixes_and_one_to_blame_take_few_steps(lab: Lab) -> None:
     assert [labels["a"] for labels in lab.labels].count("2") == 39
     assert lab.refused == [("a", "it would bring error[worse] of Service shop/s20")]
     assert len(lab.lints) == 4, "the first report, all of them, all but the suspect, the suspect"
+
+
+def test_many_fixes_that_are_all_to_blame_take_few_steps(lab: Lab) -> None:
+    lab.rule("a", "value('a') == '1'", put("a", "2"))
+    lab.rule("worse", "value('a') == '2'", severity="error")
+    lab.fix(*["{a: '1'}"] * 20)
+    assert [labels["a"] for labels in lab.labels] == ["1"] * 20
+    assert lab.refused == [
+        ("a", f"it would bring error[worse] of Service shop/s{n}") for n in sorted(range(20), key=str)
+    ]
+    assert len(lab.lints) == 2, "the first report, and all of them"
+
+
+def test_of_several_fixes_of_each_object_those_to_blame_are_found_together(lab: Lab) -> None:
+    lab.rule("a", "value('a') == '1'", put("a", "2"))
+    lab.rule("b", "value('b') == '1'", put("b", "2"))
+    lab.rule("worse", "value('b') == '2'", severity="error")
+    lab.fix(*["{a: '1', z: x, b: '1'}"] * 20)
+    assert lab.labels == [{"a": "2", "z": "x", "b": "1"}] * 20
+    assert lab.refused == [
+        ("b", f"it would bring error[worse] of Service shop/s{n}") for n in sorted(range(20), key=str)
+    ]
+    assert len(lab.lints) == 5, "the first report, all, the second of each, the first of each, and the second again"
+
+
+def test_what_is_milder_than_what_a_fix_mends_is_nobodys_fault(lab: Lab) -> None:
+    """Not even in a step with a fix that mends less."""
+    lab.rule("a", "value('a') == '1'", put("a", "2"), severity="error")
+    lab.rule("b", "value('b') == '1'", put("b", "2"), severity="info")
+    lab.rule("milder", "value('a') == '2'")
+    lab.rule("worse", "value('b') == '2'")
+    lab.fix("{a: '1'}", "{b: '1'}")
+    assert (lab.labels, lab.mended) == ([{"a": "2"}, {"b": "1"}], ["a"])
+    assert lab.refused == [("b", "it would bring warning[worse] of Service shop/s1")]

@@ -1,7 +1,8 @@
 """Applies the fixes of findings to a fixed point, in memory: nothing is written here.
 
 Each step takes whole fixes that touch nothing of each other, and lints the result, all files together. It is kept when what
-it mends is gone and nothing as bad has come; else half of it is tried, down to one fix, which is then refused.
+it mends is gone and nothing as bad has come. Else those wait that this may be due to; when it is all of them, those are refused
+that alone can be to blame. Where none can be named, half of the step is tried, down to one fix.
 """
 
 from __future__ import annotations
@@ -10,14 +11,15 @@ import gc
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice
+from itertools import chain, islice, takewhile
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .finding import Finding, Safety
 from .report.report import Refused, Report
 from .resource.resource import get
 from .source.change import Edit
-from .source.document import Document, Failure, Location, SourceFile
+from .source.document import Document, Failure, Location, Mark, Path, SourceFile
 from .source.edit import apply, edits
 
 Texts = Mapping[str, str]
@@ -86,14 +88,21 @@ Fix = tuple[Finding, tuple[Edit, ...]]
 
 
 class Objection(NamedTuple):
-    """Why a batch of fixes is not applied, and the places of those that it may be due to."""
+    """Why a batch of fixes is not applied, and by their places those that it may be due to.
+
+    `guilty` are those that alone are to blame for something, each with why.
+    """
 
     reason: str
-    suspects: frozenset[Place] = frozenset()
+    suspects: Collection[Place] = ()
+    guilty: Mapping[Place, str] = MappingProxyType({})
 
 
 class _Run:
-    """`refused` has by place what was refused, and how many findings were mended by then; `most` limits a batch."""
+    """`refused` has by place what was refused, and how many findings were mended by then; `most` limits a batch.
+
+    `turns` are those of fixes that wait: first come those that do not, then the turns in order.
+    """
 
     def __init__(
         self, report: Report, lint: Lint, untold: Sequence[Finding], safeties: Collection[Safety], locked: Locked
@@ -104,21 +113,22 @@ class _Run:
         self._untold = untold
         self._safeties = safeties
         self._locked = locked
-        self._suspects: set[Place] = set()
+        self._turns: dict[Place, int] = {}
         self._most: int | None = None
         self._seen: list[Texts] = [{}]
         self._fixes = list(self._found())
 
     def batch(self) -> list[Fix]:
-        """What to try next: fixes that touch nothing of each other; a suspect alone, when nothing else is left.
+        """What to try next: fixes whose turn it is that touch nothing of each other.
 
         What was refused is tried again when others were mended since, so that a second run finds nothing to do.
         """
         left = [(f, found) for f, found in self._fixes if _place(f) not in self.refused]
-        calm = [(f, found) for f, found in left if _place(f) not in self._suspects]
+        turns = [self._turns.get(_place(f), 0) for f, _ in left]
         stale = [place for place, (_, mended) in self.refused.items() if mended < len(self.done.findings)]
         if left or not stale:
-            return list(islice(_apart(calm), self._most)) if calm else left[:1]
+            first = (fix for fix, turn in zip(left, turns, strict=True) if turn == min(turns))
+            return list(islice(_apart(first), self._most))
         for place in stale:
             del self.refused[place]
         self._fixes = list(self._found())
@@ -134,7 +144,11 @@ class _Run:
         elif len(batch) == 1:
             self._refuse(batch[0][0], objection.reason)
         elif 0 < len(objection.suspects) < len(batch):
-            self._suspects |= objection.suspects
+            last = max(self._turns.values(), default=0) + 1
+            self._turns.update(dict.fromkeys(objection.suspects, last))
+        elif objection.guilty:
+            for finding in (finding for finding, _ in batch if _place(finding) in objection.guilty):
+                self._refuse(finding, objection.guilty[_place(finding)])
         else:
             self._most = len(batch) // 2
 
@@ -192,24 +206,66 @@ def _objection(batch: Sequence[Fix], before: Report, after: Report) -> Objection
         return Objection("it does not go together with another")
     if failure := next(_new_failures(before, after), None):
         return Objection(f"{failure.file} could not be checked after it: {failure.message}")
+    return _stays(batch, before, after) or _worsens(batch, before, after)
+
+
+def _stays(batch: Sequence[Fix], before: Report, after: Report) -> Objection | None:
+    """Why not, if a finding is there as before."""
     there, left = (Counter(map(_subject, _all(report))) for report in (before, after))
     mended = Counter(_subject(finding) for finding, _ in batch)
-    stay = {subject for subject, number in mended.items() if left[subject] > there[subject] - number}
-    if stay:
-        return Objection("the finding would stay", frozenset(_place(f) for f, _ in batch if _subject(f) in stay))
-    lowest = min(finding.severity for finding, _ in batch)
-    worse = next((finding for finding in _new(before, after) if finding.severity >= lowest), None)
-    return Objection(f"it would bring {_named(worse)}", _suspects(batch, worse)) if worse else None
+    stay = {subject: number for subject, number in mended.items() if left[subject] > there[subject] - number}
+    if not stay:
+        return None
+    reason = "the finding would stay"
+    suspects = {_place(f): stay[_subject(f)] for f, _ in batch if _subject(f) in stay}
+    return Objection(reason, suspects, {place: reason for place, number in suspects.items() if number == 1})
 
 
-def _suspects(batch: Sequence[Fix], finding: Finding) -> frozenset[Place]:
-    """The fixes of the object that a finding is about, else of those it points to."""
-    for places in ([finding.location], [related.location for related in finding.related]):
-        objects = {_object(place.document) for place in places if isinstance(place, Location)}
-        found = [f for f, _ in batch if any(_object(change.location.document) in objects for change in f.changes)]
-        if found:
-            return frozenset(map(_place, found))
-    return frozenset()
+def _worsens(batch: Sequence[Fix], before: Report, after: Report) -> Objection | None:
+    """Why not, if there are new findings as bad as one that is mended.
+
+    To blame are the fixes of the object that such a finding is about, else of those it points to. Where that is all of them
+    and nobody is guilty, half of those that each finding names wait.
+    """
+    severities = {_place(finding): finding.severity for finding, _ in batch}
+    worse = [finding for finding in _new(before, after) if finding.severity >= min(severities.values())]
+    fixes = _by_object(batch)
+    suspects: set[Place] = set()
+    halves: set[Place] = set()
+    guilty: dict[Place, str] = {}
+    for finding in worse:
+        places = (finding.location, *(related.location for related in finding.related))
+        near = [found for place in places if (found := _closest(fixes, place))]
+        suspects.update(*near[:1])
+        named = sorted(set().union(*near))
+        halves.update(named[: (len(named) + 1) // 2])
+        if len(named) == 1 and severities[named[0]] <= finding.severity:
+            guilty.setdefault(named[0], _would_bring(finding))
+    waiting = suspects if guilty or len(suspects) < len(batch) else halves
+    return Objection(_would_bring(worse[0]), waiting, guilty) if worse else None
+
+
+def _by_object(batch: Iterable[Fix]) -> Mapping[object, list[tuple[Place, Path]]]:
+    """The places of fixes, and where they change something, by object."""
+    found: dict[object, list[tuple[Place, Path]]] = defaultdict(list)
+    for finding, _ in batch:
+        for change in finding.changes:
+            found[_object(change.location.document)].append((_place(finding), change.location.path))
+    return found
+
+
+def _closest(fixes: Mapping[object, list[tuple[Place, Path]]], place: Location | Mark) -> set[Place]:
+    """The fixes of the object that a place is in which share most of the way to it."""
+    if not isinstance(place, Location):
+        return set()
+    found = [(_shared(path, place.path), fix) for fix, path in fixes.get(_object(place.document), ())]
+    most = max((length for length, _ in found), default=0)
+    return {fix for length, fix in found if length == most}
+
+
+def _shared(one: Path, other: Path) -> int:
+    """How many steps two paths have in common."""
+    return sum(1 for _ in takewhile(lambda steps: steps[0] == steps[1], zip(one, other, strict=False)))
 
 
 def _object(document: Document) -> tuple[object, ...]:
@@ -255,6 +311,6 @@ def _place(finding: Finding) -> Place:
     return (*_subject(finding), finding.location.file, finding.location.pointer)
 
 
-def _named(finding: Finding) -> str:
+def _would_bring(finding: Finding) -> str:
     where = finding.resource or finding.location.file
-    return f"{finding.severity}[{finding.rule.id}] of {where}"
+    return f"it would bring {finding.severity}[{finding.rule.id}] of {where}"

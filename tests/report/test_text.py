@@ -11,7 +11,7 @@ from rich.cells import cell_len
 
 from meshlint.finding import Confidence, Finding, Related, Severity
 from meshlint.report import text
-from meshlint.report.report import Report, Summary, Suppressed
+from meshlint.report.report import Fixes, Refused, Report, Summary, Suppressed
 from meshlint.source.document import Failure
 
 from .conftest import MTLS, ROUTE, RULE, Lint, document, finding, full, summary
@@ -432,3 +432,11 @@ Next: meshlint show ports .
         report = Report(hidden=(finding(document("a: 1\n").at("a")),))
         text.write_summary(report, text.Printer(out, color=False, width=80), paths="k8s")
         assert out.getvalue().splitlines()[-1] == "Next: meshlint check --min-confidence low --audience auditor k8s"
+
+
+def test_reasons_not_to_fix_are_told_once_and_not_without_end() -> None:
+    found = finding(document("a: 1\n").at("a"))
+    refused = [Refused(found, f"reason {number:02}") for number in (0, *range(25))]
+    told = said(Report(fixes=Fixes(0, 0, tuple(refused), True)))
+    assert f"Not fixed: {found.rule.id} at mesh.yaml:1:4 and 1 more: reason 00. Not fixed: {found.rule.id}" in told
+    assert "reason 19. Not fixed for reasons of their own: 5 more. Next:" in told

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, TextIO
 
 from ..finding import Confidence, Finding, Safety
@@ -21,8 +22,8 @@ SHOWN = 3
 """After so many findings of one rule and cause, or names of one sort, the rest is only counted."""
 
 REASONS = 5
-GONE = 20
-"""Entries of a baseline that are listed."""
+LISTED = 20
+"""Entries of a baseline that are gone, and reasons not to fix, that are listed."""
 
 _STYLES = {
     "error": "bold red",
@@ -213,9 +214,11 @@ def _refused(fixes: Fixes) -> Iterator[str]:
     by_reason: dict[str, list[Finding]] = {}
     for refused in fixes.refused:
         by_reason.setdefault(refused.reason, []).append(refused.finding)
-    for reason, (first, *others) in by_reason.items():
+    for reason, (first, *others) in islice(by_reason.items(), LISTED):
         more = f" and {len(others)} more" if others else ""
         yield f"Not fixed: {first.rule.id} at {_place(first.location)}{more}: {reason}."
+    if rest := sum(map(len, islice(by_reason.values(), LISTED, None))):
+        yield f"Not fixed for reasons of their own: {rest} more."
 
 
 def _elsewhere(report: Report) -> str:
@@ -243,10 +246,10 @@ def _baseline(compared: Compared, failed: bool, paths: str) -> Iterator[str]:
         yield f"{counted(compared.unseen, 'known finding')} not seen: {run} tells whether {whether} gone."
     if compared.gone:
         number = sum(known.times for known in compared.gone)
-        more = len(compared.gone) - GONE
+        more = len(compared.gone) - LISTED
         rest = [f"and {more} more (--format json lists them)"] if more > 0 else []
         head = f"{counted(number, 'known finding')} {'is' if number == 1 else 'are'} gone:"
-        yield "\n- ".join([head, *map(_gone, compared.gone[:GONE]), *rest])
+        yield "\n- ".join([head, *map(_gone, compared.gone[:LISTED]), *rest])
     if compared.unknown:
         yield f"The baseline names rules that are not there: {_some(compared.unknown)}."
     if (compared.gone or compared.unknown) and not compared.unseen:
