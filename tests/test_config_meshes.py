@@ -152,6 +152,13 @@ def test_no_file_is_read_or_parsed_twice(monkeypatch: pytest.MonkeyPatch) -> Non
     assert sorted(seen) == sorted(FILES.keys() - {"meshlint.yaml"})
 
 
+def test_what_is_assumed_of_some_meshes_only_names_them() -> None:
+    defaults = "mesh settings: Istio's defaults (no ConfigMap istio, IstioOperator or istiod values in the input)"
+    assert lint().summary.assumed == ("Istio 1.27 in prod", defaults, "Istio 1.30 in staging, (no mesh)")
+    write({"meshlint.yaml": MESHES.replace("1.27", "1.30")})
+    assert lint().summary.assumed == ("Istio 1.30", defaults)
+
+
 class TestPatternsThatFitNothing:
     SENTENCE = "meshlint.yaml:4: overlays/pord/, a path of mesh prod, fits no file that was read"
 
@@ -193,6 +200,23 @@ class TestOneMesh:
         assert can.stdout.startswith("deny: plaintext to prod/cart:8080")
         facts = meshlint("facts", "--mesh", "prod", cwd=project)
         assert json.loads(facts.stdout)["mesh"] == "prod"
+
+    def test_stdin_is_a_part_of_it(self) -> None:
+        found = config.load(["-"])._replace(mesh="prod")
+        built = pipeline.read(
+            ["-"], found, stdin=lambda: WORKLOAD.replace("{name: cart}", "{name: cart, namespace: prod}")
+        )
+        assert objects(built) == {"prod": ["Deployment prod/cart"]}
+        assert [mesh.settings.istio_version for mesh in built.meshes] == [(1, 27)]
+        every = found._replace(mesh=None)
+        assert objects(pipeline.read(["-"], every, stdin=lambda: WORKLOAD)) == {
+            "(no mesh)": ["Deployment (unset)/cart"]
+        }
+
+    def test_of_which_nothing_was_given(self, project: Path) -> None:
+        run = meshlint("check", "--mesh", "staging", "tools", cwd=project)
+        assert run.returncode == 2
+        assert "meshlint: no mesh resource in 0 files of mesh staging: nothing was checked" in run.stderr
 
     def test_or_is_not_there(self, project: Path) -> None:
         run = meshlint("show", "ports", "--mesh", "prd", cwd=project)

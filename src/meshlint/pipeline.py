@@ -202,6 +202,16 @@ def _not_judged(given: Input) -> Iterable[str]:
         yield f"objects of Linkerd and the Gateway API are read and not judged yet ({len(others)} of them)"
 
 
+def _assumed(given: Input) -> Iterator[str]:
+    """What is taken for granted, and in which meshes of a configuration, where they differ."""
+    lines: dict[str, dict[str, None]] = {}
+    for label, mesh in zip(given.variants, given.meshes, strict=True):
+        for line in mesh.assumptions:
+            lines.setdefault(line, {})[label.partition(": ")[0]] = None
+    for line, names in lines.items():
+        yield line if len(names) >= len(given.configured) else f"{line} in {', '.join(names)}"
+
+
 def _accepted(config: Config, covered: bool, unfit: Sequence[Idle]) -> list[Entry]:
     """The suppressions of a configuration; of one with a pattern that fits nothing it is not known whether all was read."""
     scope = Scope(config.folder)
@@ -229,6 +239,6 @@ def _summary(given: Input, hidden: Sequence[Finding], unfit: Sequence[Idle]) -> 
         idle=tuple(f"{each.place.file}:{each.place.span.start_line}: {each.message}" for each in unfit),
         helm=tuple(part.file.name for part in given.parts if part.loaded.helm),
         patches=tuple(sorted(given.patches)),
-        assumed=tuple(dict.fromkeys((*_not_judged(given), *(line for m in given.meshes for line in m.assumptions)))),
+        assumed=(*_not_judged(given), *_assumed(given)),
         hidden_hint=hidden_hint(hidden),
     )

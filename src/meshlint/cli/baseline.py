@@ -53,7 +53,7 @@ def command(
         thresholds = common.thresholds(config, audience, min_confidence)
         report = pipeline.check(given, config, thresholds, ids)
     if given.is_empty and not allow_empty and not report.failures:
-        common.fail(nothing(given), 2)
+        common.fail(nothing(given, config), 2)
     file = output or config.baseline or baseline.NAME
     found = baseline.of(report.findings, paths, file)
     _write(file, baseline.text(found))

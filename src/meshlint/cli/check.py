@@ -11,7 +11,7 @@ from .. import pipeline
 from ..config import Config
 from ..config.schema import DEFAULTS, LEVELS
 from ..finding import Severity
-from ..report.report import Report, exit_code
+from ..report.report import Report, counted, exit_code
 from ..rule import catalog
 from ..source.files import STDIN
 from . import common, narrowing
@@ -92,7 +92,7 @@ def command(
     _summarise(report, notes, paths, color, unsafe_fixes)
     code = exit_code(report, failing)
     if given.is_empty and not allow_empty and not report.findings and not report.failures:
-        common.fail(nothing(given), 2)
+        common.fail(nothing(given, config), 2)
     sys.exit(code)
 
 
@@ -118,13 +118,15 @@ def _words(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(word.strip() for value in values for word in value.split(",") if word.strip())
 
 
-def nothing(given: pipeline.Input) -> str:
+def nothing(given: pipeline.Input, config: Config) -> str:
+    """What to say of an input without anything of a mesh."""
+    where = f"{counted(len(given.parts), 'file')}{f' of mesh {config.mesh}' if config.mesh else ''}"
     hint = (
         "; Helm templates are rendered first: helm template … | meshlint check -"
         if any(part.loaded.helm for part in given.parts)
         else ""
     )
-    return f"no mesh resource in {len(given.parts)} files: nothing was checked (--allow-empty accepts that){hint}"
+    return f"no mesh resource in {where}: nothing was checked (--allow-empty accepts that){hint}"
 
 
 def _summarise(report: Report, notes: Sequence[str], paths: tuple[str, ...], color: str, unsafe_fixes: bool) -> None:

@@ -55,15 +55,15 @@ def wanted(config: Config, files: Sequence[SourceFile]) -> Sequence[SourceFile]:
     """The files of the only mesh that is wanted, else all."""
     if config.mesh is None:
         return files
-    scope = Scope(config.folder)
-    paths = next(mesh.paths for mesh in config.meshes if mesh.name == config.mesh)
-    return [file for file in files if scope.fits(file, paths)]
+    mesh = next(mesh for mesh in config.meshes if mesh.name == config.mesh)
+    names = _files(mesh, config, Scope(config.folder), files)
+    return [file for file in files if file.name in names]
 
 
 def groups(config: Config, files: Sequence[SourceFile]) -> Iterator[Group]:
     """The meshes that are wanted; what no mesh names comes last."""
     scope = Scope(config.folder)
-    inside = [frozenset(file.name for file in files if scope.fits(file, mesh.paths)) for mesh in config.meshes]
+    inside = [_files(mesh, config, scope, files) for mesh in config.meshes]
     named = frozenset[str]().union(*inside)
     for mesh, own in zip(config.meshes, inside, strict=True):
         if config.mesh in (None, mesh.name):
@@ -71,6 +71,12 @@ def groups(config: Config, files: Sequence[SourceFile]) -> Iterator[Group]:
     if config.mesh is None:
         rest = frozenset(file.name for file in files) - named
         yield Group(REST if config.meshes else "", config.settings, rest, named)
+
+
+def _files(mesh: MeshConfig, config: Config, scope: Scope, files: Iterable[SourceFile]) -> frozenset[str]:
+    """The files of a mesh by name; stdin is of the only one that is wanted."""
+    is_wanted = config.mesh == mesh.name
+    return frozenset(f.name for f in files if scope.fits(f, mesh.paths) or (is_wanted and f.path is None))
 
 
 def fits_object(resource: ResourceId | None, globs: Iterable[str]) -> bool:
