@@ -27,6 +27,8 @@ def main() -> int:
     arguments.add_argument("--write", action="store_true", help="write what is stale instead of failing")
     arguments.add_argument("files", nargs="*", type=Path, help="look at these files only, and build nothing")
     given = arguments.parse_args()
+    if missing := [str(file) for file in given.files if not file.is_file()]:
+        arguments.error(f"no such file: {', '.join(missing)}")
     stale = list(
         out_of_date([file.resolve() for file in given.files] or [*pages(), *(ROOT / name for name in GENERATED)])
     )

@@ -35,7 +35,7 @@ def test_it_passes_its_tests(written: Path) -> None:
     assert (run.returncode, run.stdout, run.stderr) == (
         0,
         "ok    my_rule/examples/bad_example.yaml\nok    my_rule/examples/good_example.yaml\n",
-        "1 rules, 0 examples failed\n",
+        "1 rule, 0 examples failed\n",
     )
 
 

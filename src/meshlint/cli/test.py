@@ -12,7 +12,7 @@ import click
 from .. import config as configuration
 from .. import pipeline
 from ..finding import Audience, Confidence, Finding
-from ..report.report import Report
+from ..report.report import Report, counted
 from ..rule import catalog, examples
 from ..rule.rule import Rule
 from ..source.document import Failure
@@ -35,7 +35,7 @@ def command(folders: tuple[Path, ...]) -> None:
             for error in outcome.errors:
                 common.say(f"      {error}")
             failed += bool(outcome.errors)
-    click.echo(f"{len(rules)} rules, {failed} examples failed", err=True)
+    click.echo(f"{counted(len(rules), 'rule')}, {counted(failed, 'example')} failed", err=True)
     sys.exit(1 if failed else 0)
 
 
