@@ -124,11 +124,12 @@ class _Run:
         What was refused is tried again when others were mended since, so that a second run finds nothing to do.
         """
         left = [(f, found) for f, found in self._fixes if _place(f) not in self.refused]
-        turns = [self._turns.get(_place(f), 0) for f, _ in left]
         stale = [place for place, (_, mended) in self.refused.items() if mended < len(self.done.findings)]
         if left or not stale:
-            first = (fix for fix, turn in zip(left, turns, strict=True) if turn == min(turns))
-            return list(islice(_apart(first), self._most))
+            turns = [self._turns.get(_place(f), 0) for f, _ in left]
+            first = min(turns, default=0)
+            mine = (fix for fix, turn in zip(left, turns, strict=True) if turn == first)
+            return list(islice(_apart(mine), self._most))
         for place in stale:
             del self.refused[place]
         self._fixes = list(self._found())

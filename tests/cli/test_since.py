@@ -347,6 +347,35 @@ class TestRevisions:
         assert (found["summary"]["known"], found["summary"]["unchanged"]) == (1, 0)
 
 
+class TestChanged:
+    """`meshlint changed` without pre-commit; with it: tests/install/test_precommit.py."""
+
+    def told(self, directory: Path, **env: str) -> list[str]:
+        hook = {"PRE_COMMIT_FROM_REF": "", "PRE_COMMIT_REMOTE_NAME": "", **env}
+        run = meshlint("changed", "--format", "concise", *SELECT, cwd=directory, **hook)
+        assert run.returncode == int(bool(run.stdout)), run.stderr
+        return [line.partition(":")[0] for line in run.stdout.splitlines()]
+
+    def test_since_the_last_commit(self, repo: Path) -> None:
+        assert self.told(repo) == []
+        edit(repo / "llm.yaml", "5s", "6s")
+        assert self.told(repo) == ["llm.yaml"]
+
+    def test_before_the_first_commit_all_is_new(self, repo: Path, tmp_path: Path) -> None:
+        """Also for a hook of a repository that has one."""
+        (tmp_path / "new").mkdir()
+        git(tmp_path / "new", "init", "-q")
+        (tmp_path / "new" / "chat.yaml").write_text(named("chat"))
+        assert self.told(tmp_path / "new") == ["chat.yaml"]
+        assert self.told(tmp_path / "new", GIT_DIR=str(repo / ".git")) == ["chat.yaml"]
+
+    def test_where_there_is_nothing_to_compare_with(self, tmp_path: Path) -> None:
+        (tmp_path / "chat.yaml").write_text(named("chat"))
+        run = meshlint("changed", cwd=tmp_path, PRE_COMMIT_FROM_REF="", GIT_CEILING_DIRECTORIES=str(tmp_path.parent))
+        assert (run.returncode, run.stdout) == (2, "")
+        assert run.stderr == f"meshlint: --since: {tmp_path} is in no git repository\n"
+
+
 class TestRefused:
     def refused(self, directory: Path, *arguments: object, **env: str) -> str:
         run = meshlint("check", *arguments, cwd=directory, **env)

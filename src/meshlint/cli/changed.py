@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 
 import click
 
@@ -22,16 +21,11 @@ def command(arguments: tuple[str, ...]) -> None:
 
 def _since() -> list[str]:
     """Since the last commit, or since where pre-commit begins (--from-ref, or a push); there may be no such commit yet."""
+    from ..source import revision
+
     begin = os.environ.get("PRE_COMMIT_FROM_REF")
     if begin:
         return ["--since", begin]
-    if os.environ.get("PRE_COMMIT_REMOTE_NAME") or _is_first_commit():
+    if os.environ.get("PRE_COMMIT_REMOTE_NAME") or revision.is_unborn(os.curdir):
         return []
     return ["--since", "HEAD"]
-
-
-def _is_first_commit() -> bool:
-    try:
-        return subprocess.run(["git", "rev-parse", "--quiet", "--verify", "HEAD"], capture_output=True).returncode == 1
-    except OSError:
-        return False

@@ -199,6 +199,14 @@ def revision(name: str, paths: Sequence[str]) -> Revision:
     return Revision(name, root, base.decode().strip())
 
 
+def is_unborn(directory: str) -> bool:
+    """Whether a directory is in a repository that has no commit yet."""
+    try:
+        return _commit(_root(directory), "HEAD") is None
+    except RevisionError:
+        return False
+
+
 def _check_version() -> None:
     """Older versions do not take settings from the environment."""
     said = _git(".", "version").decode("utf-8", "replace").strip()
