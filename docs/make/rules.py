@@ -194,7 +194,10 @@ def _by_peer(infos: Iterable[RuleInfo]) -> str:
             tool, colon, code = name.partition(":")
             peer = PEERS.get(tool, tool) if colon else PEERS.get(name[:3], "Others")
             groups[peer].append((f"`{code or name}`", _link(info)))
-    sections = (f"## {peer}\n\n{table(('there', 'here'), sorted(rows))}" for peer, rows in sorted(groups.items()))
+    sections = (
+        f"## {peer}\n\n{table(('there', 'here'), sorted(rows))}"
+        for peer, rows in sorted(groups.items(), key=lambda each: each[0].lower())
+    )
     return (
         "# Rules by the ids of other tools\n\nWhere another tool checks the same, or a part of it. "
         "`--select`, `--ignore` and the configuration take these ids, too.\n\n" + "\n\n".join(sections) + "\n"
