@@ -359,14 +359,15 @@ class TestFiles:
             ('"count": 1}', '"count": 0}', f"{FILE}:5: findings[0].count: 0 is less than the minimum of 1; "),
             ('"rule": ', '"rul": ', f"{FILE}:5: unknown key rul in findings[0]; did you mean rule?; "),
             ('"severity": "warning"', '"severity": "bad"', f"{FILE}:5: findings[0].severity is bad (one of error, "),
+            ('"version": 1', "", f"{FILE}:2: no JSON (Expecting property name enclosed in double quotes); "),
             (
                 '"findings": [',
-                "<<<<<<< ours",
-                f"{FILE}:4: no JSON (Expecting property name enclosed in double quotes); ",
+                '"findings": [\n<<<<<<< ours',
+                f"{FILE}:5: a merge conflict, of which all entries may stay; ",
             ),
             ('"paths": ["."],\n', "", f"{FILE}:1: 'paths' is a required property; "),
         ],
-        ids=["version", "count", "key", "severity", "conflict", "missing"],
+        ids=["version", "count", "key", "severity", "syntax", "conflict", "missing"],
     )
     def test_a_file_that_is_wrong_is_told_with_its_line(self, mesh: Path, old: str, new: str, said: str) -> None:
         file = mesh / FILE

@@ -21,6 +21,7 @@ from .report import Compared, Known, Report, in_order
 
 NAME = "meshlint-baseline.json"
 VERSION = 1
+_CONFLICT = ("<<<<<<<", "=======", ">>>>>>>")
 
 
 class BaselineError(Exception):
@@ -69,7 +70,9 @@ def read(file: str) -> Baseline:
         reason = getattr(error, "strerror", None) or error
         raise BaselineError(f"{file}: {reason}; meshlint baseline -o {file} writes one") from None
     except json.JSONDecodeError as error:
-        raise _wrong(file, error.lineno, f"no JSON ({error.msg})") from None
+        conflict = content.split("\n")[error.lineno - 1].startswith(_CONFLICT)
+        what = "a merge conflict, of which all entries may stay" if conflict else f"no JSON ({error.msg})"
+        raise _wrong(file, error.lineno, what) from None
     except RecursionError:
         raise _wrong(file, 1, "nested too deeply") from None
     _validate(file, content, data)
