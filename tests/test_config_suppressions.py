@@ -118,8 +118,39 @@ def test_an_object_without_a_namespace_is_named_by_kind_and_name() -> None:
     from meshlint.finding import ResourceId
 
     namespace = ResourceId("v1", "Namespace", "", "shop")
-    assert fits_object(namespace, ["Namespace sh*"])
-    assert not fits_object(namespace, ["Namespace */shop", "Namespace s"])
+    assert fits_object(namespace, ("Pod a/b", "Namespace sh*"))
+    assert not fits_object(namespace, ("Namespace */shop", "Namespace s"))
+
+
+@pytest.mark.parametrize(
+    ("glob", "fits"),
+    [
+        ("Deployment ml/llama-70b", True),
+        ("* */*", True),
+        ("*t m?/*-*b", True),
+        ("Deployment ml/l*a*b", True),
+        ("Deployment ml/llama-70b*", True),
+        ("Deployment ml/*70", False),
+        ("Deployment ml/?lama", False),
+        ("Deployment */llama", False),
+        ("* *", False),
+        ("D* *b", False),
+        ("deployment ml/llama-70b", False),
+        ("Deployment ml/llama.70b", False),
+    ],
+)
+def test_which_objects_a_glob_names(glob: str, fits: bool) -> None:
+    from meshlint.config.scope import fits_object
+    from meshlint.finding import ResourceId
+
+    assert fits_object(ResourceId("apps/v1", "Deployment", "ml", "llama-70b"), (glob,)) is fits
+
+
+def test_a_glob_of_many_stars_does_not_try_all_ways() -> None:
+    from meshlint.config.scope import fits_object
+    from meshlint.finding import ResourceId
+
+    assert not fits_object(ResourceId("apps/v1", "Deployment", "ml", "a" * 200), ("Deployment ml/" + "*a" * 40 + "x",))
 
 
 class TestPathsAreRelativeToTheConfiguration:

@@ -1,6 +1,7 @@
 """Which files and objects of an input the patterns of a configuration are about."""
 
 import os.path
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -22,11 +23,12 @@ class Scope:
         """Whether patterns as those of a .gitignore name a file; never one outside the folder, nor stdin."""
         known = (file.name, patterns)
         if known not in self._fitting:
-            name = self._relative(file)
+            name = self.relative(file)
             self._fitting[known] = name is not None and bool(_spec(patterns).match_file(name))
         return self._fitting[known]
 
-    def _relative(self, file: SourceFile) -> str | None:
+    def relative(self, file: SourceFile) -> str | None:
+        """A file as patterns see it; None where it is none that they can name."""
         if file.path is None:
             return None
         directory, name = os.path.split(file.path)
@@ -79,15 +81,23 @@ def _files(mesh: MeshConfig, config: Config, scope: Scope, files: Iterable[Sourc
     return frozenset(f.name for f in files if scope.fits(f, mesh.paths) or (is_wanted and f.path is None))
 
 
-def fits_object(resource: ResourceId | None, globs: Iterable[str]) -> bool:
-    """Whether one of some globs `Kind namespace/name` names an object; `*` does not go beyond its part."""
-    from fnmatch import fnmatchcase
+def fits_object(resource: ResourceId | None, globs: tuple[str, ...]) -> bool:
+    """Whether one of some globs `Kind namespace/name` names an object; `*` and `?` do not go beyond their part."""
+    return resource is not None and _named(globs).fullmatch(str(resource)) is not None
 
-    if resource is None:
-        return False
-    parts = str(resource).replace(" ", "/").split("/")
-    wanted = (glob.replace(" ", "/").split("/") for glob in globs)
-    return any(len(w) == len(parts) and all(map(fnmatchcase, parts, w)) for w in wanted)
+
+@cache
+def _named(globs: tuple[str, ...]) -> re.Pattern[str]:
+    return re.compile("|".join(map(_expression, globs)))
+
+
+def _expression(glob: str) -> str:
+    """What stands between two `*` is taken where it comes first, for good: that it does not fit is found in one go."""
+    first, *rest = (re.escape(text).replace(r"\?", "[^ /]") for text in re.split(r"\*+", glob))
+    if not rest:
+        return first
+    between = "".join(f"(?>[^ /]*?{text})" for text in rest[:-1])
+    return f"{first}{between}[^ /]*{rest[-1]}"
 
 
 class Idle(NamedTuple):
@@ -101,15 +111,17 @@ class Idle(NamedTuple):
 def idle(config: Config, files: Sequence[SourceFile], objects: Sequence[ResourceId]) -> Iterator[Idle]:
     """In the order of the configuration."""
     scope = Scope(config.folder)
+    there = [path for file in files if (path := scope.relative(file))]
+    names = {str(resource) for resource in objects}
     owners: list[tuple[MeshConfig | Accepted, str]] = [(mesh, f"mesh {mesh.name}") for mesh in config.meshes]
     owners += [(entry, "a suppression") for entry in config.suppressions]
-    for owner, name in owners:
+    for owner, what in owners:
         for index, pattern in enumerate(owner.paths):
-            if not pattern.startswith("!") and not any(scope.fits(file, (pattern,)) for file in files):
-                yield _idle(owner, "paths", index, f"{pattern}, a path of {name}, fits no file that was read")
+            if not pattern.startswith("!") and not any(map(_spec((pattern,)).match_file, there)):
+                yield _idle(owner, "paths", index, f"{pattern}, a path of {what}, fits no file that was read")
         for index, glob in enumerate(owner.resources if isinstance(owner, Accepted) else ()):
-            if not any(fits_object(resource, (glob,)) for resource in objects):
-                yield _idle(owner, "resources", index, f"{glob}, a resource of {name}, fits no object that was read")
+            if not any(map(_named((glob,)).fullmatch, names)):
+                yield _idle(owner, "resources", index, f"{glob}, a resource of {what}, fits no object that was read")
 
 
 def _idle(owner: MeshConfig | Accepted, field: str, index: int, message: str) -> Idle:
