@@ -116,3 +116,17 @@ def test_test_says_what_is_wrong_with_a_rule_yaml(tmp_path: Path) -> None:
         "      Additional properties are not allowed ('kind' was unexpected)",
         "      meshes[0]: 'istoi' is not one of ['istio', 'linkerd', 'gateway-api']",
     ]
+
+
+def test_test_says_when_the_readme_is_that_of_another_rule(tmp_path: Path) -> None:
+    folder = tmp_path / "mine" / "retries_outlast_timeout"
+    shutil.copytree(ROOT / "rules" / "retries" / "retries_outlast_timeout", folder)
+    readme = folder / "README.md"
+    for text in ("# Route has no timeout\n", ""):
+        readme.write_text(text) if text else readme.unlink()
+        run = meshlint("test", folder, cwd=tmp_path)
+        assert run.returncode == 1
+        assert run.stdout.splitlines()[:2] == [
+            "FAIL  retries_outlast_timeout/README.md",
+            "      its first line is not the title: # Configured retries do not fit into the route timeout",
+        ]

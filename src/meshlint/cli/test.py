@@ -40,7 +40,7 @@ def command(folders: tuple[Path, ...]) -> None:
 
 
 def run(folder: Path) -> list[examples.Outcome]:
-    """What became of a rule.yaml that is not as it should be and of the examples, of which some have mesh settings that istiod refuses.
+    """What became of a rule.yaml and a README that are not as they should be and of the examples, some with mesh settings that istiod refuses.
 
     Raises catalog.RuleError.
     """
@@ -48,6 +48,10 @@ def run(folder: Path) -> list[examples.Outcome]:
     complaints = catalog.complaints(catalog.metadata(path))
     outcomes = [examples.Outcome(f"{folder.name}/rule.yaml", tuple(complaints))] if complaints else []
     info = catalog.info(path)
+    if catalog.documented(info).readme.partition("\n")[0] != f"# {info.title}":
+        outcomes.append(
+            examples.Outcome(f"{folder.name}/README.md", (f"its first line is not the title: # {info.title}",))
+        )
     rules = [catalog.rule(path)] if os.path.isfile(catalog.checks(info)) else []
 
     def lint(example: Path, everything: bool) -> tuple[Sequence[Finding], Sequence[Failure]]:
