@@ -74,6 +74,15 @@ def test_adapters_that_show_it(args: str, several: bool) -> None:
     assert shared(mesh) == ([MODEL] if several else [])
 
 
+def test_what_names_no_model_gets_one_where_others_have_servers_of_their_own() -> None:
+    chat = "{uri: {prefix: /v1/chat/completions}}"
+    named, other, unnamed = mesh_of(routes(A, B, chat)).routes
+    (beta,) = mesh_of(routes("{headers: {x-beta: {exact: a}}}")).routes
+    assert list(shared_by([named, unnamed], None, [other])) == []
+    assert list(shared_by([named, unnamed], None, [beta])) == [MODEL]
+    assert list(shared_by([named, other, unnamed], None, [other])) == [MODEL]
+
+
 def test_one_model_and_whatever_else_is_asked_for() -> None:
     """Requests that name none, but not those that generate nothing."""
     chat, health = "{uri: {prefix: /v1/chat/completions}}", "{uri: {prefix: /health}}"

@@ -37,7 +37,10 @@ def _one_sided(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
 
 def _unlabelled(workload: Workload, mesh: Mesh) -> Iterator[Problem]:
     """Several models or tenants behind one name, and no label that tells them apart on either side of the call."""
-    shown = shared_by((a.route for a in mesh.hops.arrivals(workload)), workload.pod)
+    arriving = {id(a.route): a.route for a in mesh.hops.arrivals(workload)}
+    roots = {id(route.root): route.root for route in arriving.values()}
+    beside = (other for root in roots.values() for other in mesh.siblings.of(root) if id(other) not in arriving)
+    shown = shared_by(arriving.values(), workload.pod, beside)
     sides = [(workload, SERVER), *((hop, CLIENT) for hop in mesh.hops.before(workload))]
     labels = [
         tag

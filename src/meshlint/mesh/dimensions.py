@@ -38,9 +38,13 @@ def dimension(name: str) -> Dimension | None:
     return next((_WORDS[token] for token in tokens if token in _WORDS), None)
 
 
-def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimension, Reason]:
+def shared_by(
+    routes: Iterable[Route], pod: PodTemplate | None, beside: Iterable[Route] = ()
+) -> Mapping[Dimension, Reason]:
     """What shows that one workload serves several models, or several tenants, from the routes that lead to it: models by
     name, or one of them and whatever else is asked for without a name. What shares are sent elsewhere of is one model.
+
+    Where routes `beside` these send other models elsewhere by name, each has its own workload, and what names none gets one.
     """
     matched: dict[Dimension, dict[str, Location]] = {one: {} for one in Dimension}
     any_model = False
@@ -51,6 +55,7 @@ def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimen
             any_model |= unnamed and len(route.destinations) == 1
             for text, found in asked.items():
                 matched[found].setdefault(text, route.location)
+    any_model &= not any(_names_model(match) for route in beside for match, _ in route.matches)
     shown: dict[Dimension, Reason] = {}
     models, tenants = matched[Dimension.MODEL], matched[Dimension.TENANT]
     if len(models) + any_model > 1:
@@ -60,6 +65,10 @@ def shared_by(routes: Iterable[Route], pod: PodTemplate | None) -> Mapping[Dimen
     if tenants:
         shown[Dimension.TENANT] = Reason("a route to it looks at the tenant", next(iter(tenants.values())))
     return shown
+
+
+def _names_model(match: Mapping[str, Any]) -> bool:
+    return any(dimension(name) is Dimension.MODEL for name, _ in _headers(match))
 
 
 def _headers(match: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
