@@ -260,6 +260,7 @@ def test_without_a_choice_every_mesh_is_shown_and_facts_say_which_it_is(project:
             "a b is no name: letters, digits, dots, dashes and underscores make one",
         ),
         ("meshes:\n  'no': {paths: [a]}\n  no: {paths: [a]}\n", 3, 3, "the name no is read as false: quote it"),
+        ("meshes: {a: {paths: ['[z-a]']}}\n", 1, 22, "meshes.a.paths[0] is [z-a], and a pattern as in .gitignore"),
         ("meshes: {1.20: {paths: [a]}}\n", 1, 10, "the name 1.20 is read as 1.2: quote it"),
     ],
 )

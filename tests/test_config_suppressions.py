@@ -324,6 +324,11 @@ def test_a_comment_and_the_configuration_may_both_cover_a_finding() -> None:
             69,
             "suppressions[0].until is tomorrow, and a day, YYYY-MM-DD, belongs there",
         ),
+        (
+            f"rules: [{PORT}], paths: [a, '!'], reason: x",
+            50,
+            "suppressions[0].paths[1] is !, and a pattern as in .gitignore belongs there",
+        ),
         (f"rules: [{PORT}], path: [x], reason: x", 39, "unknown key path in suppressions[0]; did you mean paths?"),
     ],
 )

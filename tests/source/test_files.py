@@ -81,6 +81,17 @@ def test_a_configuration_is_read_where_it_is_named(tree: Path, name: str) -> Non
     assert names(f"k8s/{name}") == [f"k8s/{name}"]
 
 
+@pytest.mark.parametrize("line", ["!", "sub\\", "[z-a]"])
+def test_lines_of_gitignore_that_say_nothing_are_passed_over(tree: Path, line: str) -> None:
+    (tree / ".gitignore").write_text(f"top.yaml\n{line}\nrendered\n")
+    assert names(".") == [
+        "k8s/a.yaml",
+        "k8s/b.yml",
+        "k8s/c.json",
+        *(f"k8s/sub/{n}.yaml" for n in ("d", "secret-not", "secret")),
+    ]
+
+
 def test_absolute_paths_and_globs_keep_their_names(tree: Path) -> None:
     assert names(f"{tree}/k8s/*.json", f"{tree}/top.yaml") == [f"{tree}/k8s/c.json", f"{tree}/top.yaml"]
 

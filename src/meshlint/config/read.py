@@ -8,6 +8,7 @@ from typing import Any
 
 from ..finding import Severity
 from ..source.document import Document, Location, Placeholder, SourceFile, pointer
+from ..source.files import is_pattern
 from .explain import explained
 from .model import (
     NEWEST,
@@ -153,10 +154,22 @@ def _accepted(document: Document, index: int) -> Accepted:
         tuple(given["rules"]),
         given["reason"].strip(),
         place,
-        tuple(given.get("paths", ())),
+        _paths(given, place),
         tuple(given.get("resources", ())),
         _day(given["until"], document.at(*place.path, "until")) if "until" in given else None,
     )
+
+
+def _paths(given: Mapping[str, Any], place: Location) -> tuple[str, ...]:
+    """The patterns for files of a suppression or a mesh."""
+    patterns = tuple(given.get("paths", ()))
+    for index, pattern in enumerate(patterns):
+        if not is_pattern(pattern):
+            where = place.document.at(*place.path, "paths", index)
+            raise ConfigError.at(
+                where, f"{pointer(where.path)} is {pattern}, and a pattern as in .gitignore belongs there"
+            )
+    return patterns
 
 
 def _day(text: str, place: Location) -> date:
@@ -172,7 +185,7 @@ def _mesh(document: Document, name: str) -> MeshConfig:
     _check_name(name, place)
     shared = (document.at("settings"), document.data.get("settings", {}))
     settings = _settings(shared, (document.at(*place.path, "settings"), given.get("settings", {})))
-    return MeshConfig(name, tuple(given["paths"]), settings, place)
+    return MeshConfig(name, _paths(given, place), settings, place)
 
 
 def _check_name(name: str, place: Location) -> None:

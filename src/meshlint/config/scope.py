@@ -4,10 +4,11 @@ import os.path
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from ..finding import ResourceId
 from ..source.document import Location, SourceFile
+from ..source.files import spec
 from .model import Accepted, Config, MeshConfig, Settings
 
 
@@ -128,8 +129,4 @@ def _idle(owner: MeshConfig | Accepted, field: str, index: int, message: str) ->
     return Idle(owner, owner.place.document.at(*owner.place.path, field, index), message)
 
 
-@cache
-def _spec(patterns: tuple[str, ...]) -> Any:
-    from pathspec import GitIgnoreSpec
-
-    return GitIgnoreSpec.from_lines(patterns)
+_spec = cache(spec)

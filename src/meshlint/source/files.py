@@ -1,8 +1,9 @@
 """Finds and reads the files to check: what git would track of the paths given, in a fixed order."""
 
 import os
+import re
 from codecs import BOM_UTF8
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from .document import Failure, SourceFile
@@ -64,6 +65,22 @@ def may_be_manifest(path: str) -> bool:
 def is_left_out(folder: str) -> bool:
     """Whether a folder of this name is hidden or vendored."""
     return folder.startswith(".") or folder in VENDORED
+
+
+def spec(patterns: Iterable[str]) -> Any:
+    """What patterns as those of a .gitignore name. Raises ValueError or re.error for those that are none."""
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(patterns)
+
+
+def is_pattern(text: str) -> bool:
+    """Whether a line of a .gitignore says something; as for git one that does not, such as a lone `!`, names nothing."""
+    try:
+        spec((text,))
+    except (ValueError, re.error):
+        return False
+    return True
 
 
 def ancestors(path: str) -> Iterator[str]:
@@ -141,10 +158,8 @@ class _Ignored:
         """Reads the `.gitignore` of a directory, given by its absolute path."""
         file = os.path.join(directory, ".gitignore")
         if directory not in self._specs and os.path.isfile(file):
-            from pathspec import GitIgnoreSpec
-
             with open(file, encoding="utf-8", errors="replace") as lines:
-                self._specs[directory] = GitIgnoreSpec.from_lines(lines.read().splitlines())
+                self._specs[directory] = spec(filter(is_pattern, lines.read().splitlines()))
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Whether git ignores a path; a deeper `.gitignore` goes before those above it."""
