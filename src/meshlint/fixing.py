@@ -34,6 +34,8 @@ Locked = Callable[[SourceFile], str | None]
 SUPPRESSIONS = "suppressions"
 """The category of rules about suppressions: that one is needed no more is no harm."""
 
+INEXPRESSIBLE = "no edit does this and nothing else (an anchor or a comment may be in the way); mend it by hand"
+
 _RENDERED = re.compile(r"^# Source: (\S+/templates/\S+)", re.MULTILINE)
 _GENERATED = re.compile(r"^#.*\bDO NOT EDIT\b", re.MULTILINE)
 
@@ -167,14 +169,17 @@ class _Run:
         self._most = None
 
     def _found(self) -> Iterator[Fix]:
-        """What could be applied. What is in a locked file is refused."""
+        """What could be applied. What no edit does, and what is in a locked file, is refused."""
         for finding in told(self.done.report, self._untold):
-            if not finding.changes or _place(finding) in self.refused:
+            described = finding.rule.fix
+            if not finding.changes or not described or described.safety not in self._safeties:
+                continue
+            if _place(finding) in self.refused:
                 continue
             fix = finding.fix
-            if fix is None or fix.safety not in self._safeties:
-                continue
-            if reason := next(filter(None, (self._locked(edit.file) for edit in fix.edits)), None):
+            if fix is None:
+                self._refuse(finding, INEXPRESSIBLE)
+            elif reason := next(filter(None, (self._locked(edit.file) for edit in fix.edits)), None):
                 self._refuse(finding, reason)
             else:
                 yield finding, fix.edits

@@ -288,6 +288,18 @@ def test_documents_of_stdin_are_left_alone_beside_files(repository: Path) -> Non
     ]
 
 
+def test_what_no_edit_does_is_told(repository: Path) -> None:
+    text = MTLS.replace("PERMISSIVE", "&mode PERMISSIVE").replace("# until Q3", "# until Q3\nwas: *mode")
+    (repository / "mtls.yaml").write_text(text)
+    run = meshlint("check", "--fix", "--unsafe-fixes", cwd=repository)
+    assert texts(repository) == {"mtls.yaml": text, "upgrade.yaml": MENDED["upgrade.yaml"]}
+    assert sentences(run.stderr) == [
+        "Fixed 1 finding in 1 file.",
+        "Not fixed: port-accepts-plaintext at mtls.yaml:6:11: no edit does this and nothing else "
+        "(an anchor or a comment may be in the way); mend it by hand.",
+    ]
+
+
 def test_helm_templates_are_never_touched(repository: Path) -> None:
     (repository / "templates").mkdir()
     (repository / "Chart.yaml").write_text("apiVersion: v2\nname: shop\n")
