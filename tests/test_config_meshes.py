@@ -201,6 +201,11 @@ class TestOneMesh:
         facts = meshlint("facts", "--mesh", "prod", cwd=project)
         assert json.loads(facts.stdout)["mesh"] == "prod"
 
+    def test_what_cannot_be_read_of_another_is_not_told(self) -> None:
+        Path("overlays/prod/binary.yaml").write_bytes(b"\xff")
+        assert [failure.file for failure in read(mesh="prod")[1].failures] == ["overlays/prod/binary.yaml"]
+        assert read(mesh="staging")[1].failures == ()
+
     def test_stdin_is_a_part_of_it(self) -> None:
         found = config.load(["-"])._replace(mesh="prod")
         built = pipeline.read(

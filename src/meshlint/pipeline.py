@@ -91,7 +91,8 @@ def read(
     reading = files.read(paths, stdin)
     covered = config.folder is not None and config.mesh is None and files.covers(paths, config.folder)
     parts = [_part(file) for file in progress(wanted(config, reading.files))]
-    return _input(parts, reading.failures, config, namespace, covered)
+    failures = [failure for failure in reading.failures if wanted(config, [SourceFile(failure.file, "", failure.file)])]
+    return _input(parts, failures, config, namespace, covered)
 
 
 def edited(given: Input, texts: Mapping[str, str], config: Config, namespace: str | None = None) -> Input:
