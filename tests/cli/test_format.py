@@ -98,6 +98,20 @@ class TestWhere:
         assert meshlint("check", "--format", "github", "-o", "-", "k8s", cwd=repository).stdout.startswith("::warning ")
         assert not (repository / "-").exists()
 
+    @pytest.mark.parametrize("arguments", [["--format", "json=/dev/stdout"], ["--format", "json", "-o", "/dev/stdout"]])
+    def test_stdout_has_names(self, repository: Path, arguments: list[str]) -> None:
+        (repository / "log").write_text("before\n")
+        with open(repository / "log", "a") as log:
+            command = [sys.executable, "-m", "meshlint", "check", *arguments, "k8s"]
+            subprocess.run(command, cwd=repository, stdout=log, stderr=-1, check=False)
+        assert (repository / "log").read_text().startswith("before\n" + BEGINNINGS["json"])
+        assert meshlint("check", *arguments, "k8s", cwd=repository).stdout.startswith(BEGINNINGS["json"])
+
+    def test_a_pipe_has_a_name(self, repository: Path) -> None:
+        run = meshlint("check", "--format", "jsonl=/dev/stderr", "k8s", cwd=repository)
+        assert (run.returncode, run.stdout) == (1, "")
+        assert run.stderr.startswith(BEGINNINGS["jsonl"])
+
     def test_output_is_the_file_of_the_format_without_one(self, repository: Path) -> None:
         run = meshlint("check", "--format", "junit=a.xml", "--format", "concise", "-o", "a.txt", "k8s", cwd=repository)
         assert (run.returncode, run.stdout) == (1, "")
@@ -128,6 +142,10 @@ class TestContradictions:
             ),
             (
                 ["--format", "json=-", "--format", "full"],
+                "meshlint: only one format can go to stdout: name a file, --format full=FILE",
+            ),
+            (
+                ["--format", "json=/dev/stdout", "--format", "full"],
                 "meshlint: only one format can go to stdout: name a file, --format full=FILE",
             ),
             (
@@ -169,9 +187,11 @@ class TestFiles:
         assert run.stderr.splitlines() == ["meshlint: no/a: No such file or directory"]
         assert (repository / "a.xml").read_text().startswith(BEGINNINGS["junit"])
 
-    def test_a_folder_is_no_file(self, repository: Path) -> None:
-        run = meshlint("check", "--format", "json=k8s", "k8s", cwd=repository)
-        assert (run.returncode, run.stderr) == (2, "meshlint: k8s: Is a directory\n")
+    @pytest.mark.parametrize("folder", ["k8s", "k8s/", "new/"])
+    def test_a_folder_is_no_file(self, repository: Path, folder: str) -> None:
+        run = meshlint("check", "--format", f"json={folder}", "k8s", cwd=repository)
+        assert (run.returncode, run.stderr) == (2, f"meshlint: {folder}: Is a directory\n")
+        assert sorted(path.name for path in repository.iterdir()) == [".git", "k8s"]
 
     def test_a_full_disk(self, repository: Path) -> None:
         run = meshlint("check", "--format", "json=/dev/full", "k8s", cwd=repository)

@@ -77,7 +77,7 @@ def destinations(formats: Sequence[Output], output: str | None, statistics: bool
         common.fail(
             f"--output {output} is the file of one format, and {len(unnamed)} name none: use --format FMT=FILE", 2
         )
-    outputs = [each._replace(file=output or STDOUT) if each.file is None else each for each in outputs]
+    outputs = [Output(each.format, _file(each.file or output)) for each in outputs]
     for index, each in enumerate(outputs):
         if any(_same(each, other) for other in outputs[:index]):
             common.fail(_twice(each), 2)
@@ -85,6 +85,10 @@ def destinations(formats: Sequence[Output], output: str | None, statistics: bool
         if each.format not in TABLES:
             common.fail(f"--statistics goes with {', '.join(TABLES)}; {each.format} has no form for it", 2)
     return outputs
+
+
+def _file(name: str | None) -> str:
+    return STDOUT if name in (None, "", "/dev/stdout", "/dev/fd/1") else name
 
 
 def _same(one: Output, other: Output) -> bool:
@@ -204,9 +208,9 @@ def replaced(file: str) -> Iterator[TextIO]:
     from ..source.write import replacing
 
     target = os.path.realpath(file)
-    kept = os.path.exists(target) and not (os.path.isfile(target) and os.access(target, os.W_OK))
-    if kept or not os.access(os.path.dirname(target), os.W_OK):
-        with open(target, "w", encoding="utf-8", errors="backslashreplace") as out:
+    kept = os.path.exists(file) and not (os.path.isfile(file) and os.access(file, os.W_OK))
+    if kept or file.endswith("/") or not os.access(os.path.dirname(target), os.W_OK):
+        with open(file, "w", encoding="utf-8", errors="backslashreplace") as out:
             yield out
         return
     with replacing(target) as new:
