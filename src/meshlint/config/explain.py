@@ -32,7 +32,7 @@ def explained(error: Any) -> tuple[tuple[str, ...], str]:
         return (), f"{path} has neither {either}"
     if "propertyNames" in error.absolute_schema_path:
         return (value,), f"{value} is no name: letters, digits, dots, dashes and underscores make one"
-    if error.validator in _SIZES and not (value.strip() if isinstance(value, str) else value):
+    if error.validator in _NOT_EMPTY and not (value.strip() if isinstance(value, str) else value):
         return (), f"{path} is empty"
     if error.validator in ("type", "pattern"):
         wanted = error.schema.get("type", "string")
@@ -44,7 +44,7 @@ def explained(error: Any) -> tuple[tuple[str, ...], str]:
     return (), f"{path or 'the configuration'}: {error.message}"
 
 
-_SIZES = ("pattern", "minLength", "minItems", "minProperties")
+_NOT_EMPTY = ("pattern", "minLength", "minItems", "minProperties")
 _SHAPES = {
     "array": "a list",
     "object": "a mapping",
