@@ -181,6 +181,16 @@ def test_only_what_changed_since_a_revision_is_reported(job: Runner) -> None:
     assert job.run(since="HEAD~1").outputs["exit-code"] == "1"
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
+def test_a_checkout_of_somebody_else_is_one_all_the_same(job: Runner, tmp_path: Path) -> None:
+    """As in the container of a job."""
+    for folder, _, names in os.walk(job.workspace):
+        for name in (".", *names):
+            os.chown(Path(folder) / name, 1001, 1001)
+    done = job.run(since="HEAD", env={"HOME": str(tmp_path), "GIT_CONFIG_NOSYSTEM": "1"})
+    assert done.outputs["exit-code"] == "0", done.log
+
+
 def test_severity_and_configuration_are_those_of_the_inputs(job: Runner) -> None:
     (job.workspace / "lenient.yaml").write_text(f"rules: {{{RULE}: {{severity: warning}}}}\n")
     assert job.run(config="lenient.yaml", fail_on="error").outputs["exit-code"] == "0"

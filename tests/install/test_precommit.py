@@ -112,6 +112,20 @@ def test_what_a_commit_changes_is_told_and_stops_it(hooks: Hooks, begun: Path) -
     assert "error[port-mtls-without-selector]" in output
 
 
+@pytest.mark.parametrize(("settings", "result"), [("", "Skipped"), (", always_run: true", "Passed")])
+def test_a_deletion_is_a_change_where_the_hook_always_runs(
+    hooks: Hooks, begun: Path, settings: str, result: str
+) -> None:
+    config = begun / ".pre-commit-config.yaml"
+    config.write_text(config.read_text().replace("id: meshlint-changed", f"id: meshlint-changed{settings}"))
+    (begun / "k8s" / "other.yaml").write_text(GOOD.replace("shop", "web"))
+    git("add", "--all", cwd=begun)
+    git("commit", "--quiet", "--message", "Another mesh", cwd=begun)
+    git("rm", "--quiet", "k8s/other.yaml", cwd=begun)
+    code, output = hooks.run(begun, "meshlint-changed")
+    assert (code, output.rstrip().endswith(result)) == (0, True), output
+
+
 def test_what_is_not_staged_is_not_in_the_commit(hooks: Hooks, begun: Path) -> None:
     change(begun, "# staged\n")
     with open(begun / "k8s" / "mesh.yaml", "a", encoding="utf-8") as file:
