@@ -27,6 +27,7 @@ def test_key_has_the_group_and_not_the_version(one: Callable[[str], Resource]) -
         ("apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: ''}", Key("", "Service", "(unset)", "cart")),
         ("apiVersion: v1\nkind: Namespace\nmetadata: {name: shop, namespace: x}", Key("", "Namespace", "", "shop")),
         ("apiVersion: batch/v1\nkind: Job\nmetadata: {generateName: a-}", Key("batch", "Job", "(unset)", "a-")),
+        ("apiVersion: v1\nkind: Service\nmetadata: {name: n, namespace: off}", Key("", "Service", "False", "False")),
         (
             "apiVersion: v1\nkind: Service\nmetadata: {name: '${N}', namespace: '${NS}'}",
             Key("", "Service", "${NS}", "${N}"),

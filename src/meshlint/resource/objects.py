@@ -1,7 +1,7 @@
 """The objects in documents: what is one, what it is called, and which of them the model reads."""
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..source.document import Document, SourceFile
 from .kinds import ACCESS_REQUESTS, HELM_VALUES, ISTIO_OPERATOR, GroupKind, is_cluster_scoped, is_known
@@ -62,17 +62,23 @@ def _resource(document: Document, namespace_of: NamespaceOf) -> Resource | None:
 
 def _name(kind: GroupKind, document: Document) -> str | None:
     metadata = document.data.get("metadata")
-    name = get(metadata, "name") or get(metadata, "generateName")
+    name = _written(metadata, "name") or _written(metadata, "generateName")
     if kind == ACCESS_REQUESTS:
         return f"{document.file.name}:{document.line}"
     if name:
-        return str(name)
+        return name
     return UNNAMED if kind == ISTIO_OPERATOR else None
 
 
 def _namespace(document: Document, namespace_of: NamespaceOf) -> str:
-    written = get(document.data, "metadata", "namespace")
-    return str(written) if written else namespace_of(document.file) or UNSET_NAMESPACE
+    written = _written(document.data.get("metadata"), "namespace")
+    return written or namespace_of(document.file) or UNSET_NAMESPACE
+
+
+def _written(metadata: Any, key: str) -> str:
+    """A value as text, whatever YAML makes of it (`n` is false): that it has to be a string is for admission to say."""
+    value = get(metadata, key)
+    return "" if value is None else str(value)
 
 
 def _helm_values(document: Document) -> Resource | None:

@@ -38,7 +38,7 @@ class Authorization:
         self._of_ports: dict[int, tuple[Port, Guard]] = {}
         self._surveys: dict[Hashable, Survey] = {}
         mode = meshconfig.value("pathNormalization", "normalization").value
-        self._normalization = Normalization(mode) if mode in Normalization._value2member_map_ else Normalization.BASE
+        self._normalization = next((one for one in Normalization if one.value == mode), Normalization.BASE)
 
     def applied(self, namespace: str, labels: Mapping[str, str]) -> Applied:
         """All that applies to the pods of a namespace with these labels."""

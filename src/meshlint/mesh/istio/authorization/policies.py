@@ -184,7 +184,7 @@ def _action(resource: Resource) -> Action | None:
     value = resource.get("spec", "action")
     if isinstance(value, Placeholder):
         return None
-    return Action(value) if value in Action._value2member_map_ else Action.ALLOW
+    return next((action for action in Action if action.value == value), Action.ALLOW)
 
 
 def _doubt(resource: Resource) -> Iterator[Reason]:
