@@ -6,6 +6,8 @@ import copy
 import io
 import json
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -110,3 +112,17 @@ def test_a_file_that_is_no_text_is_a_clear_failure(tmp_path: Path) -> None:
     assert (Path(failure.file).name, failure.line) == ("latin.yaml", 2)
     assert "save it as UTF-8" in failure.message
     assert (Path(other.file).name, "UTF-16" in other.message) == ("wide.yaml", True)
+
+
+def test_a_number_of_pods_that_nobody_runs_takes_no_memory(tmp_path: Path) -> None:
+    (tmp_path / "mesh.yaml").write_text(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\nspec:\n"
+        "  replicas: 1000000000000\n  selector: {matchLabels: {app: cart}}\n  template:\n"
+        "    metadata: {labels: {app: cart, sidecar.istio.io/inject: 'true'}}\n    spec: {containers: [{name: cart}]}\n"
+    )
+    command = f"ulimit -v 2000000; exec {sys.executable} -m meshlint facts mesh.yaml"
+    run = subprocess.run(["sh", "-c", command], cwd=tmp_path, capture_output=True, encoding="utf-8", check=False)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert json.loads(run.stdout)["workloads"] == {
+        "shop/cart": {"identity": "shop/default", "locality": "", "proxy": "sidecar"}
+    }

@@ -24,14 +24,16 @@ REGION, ZONE, SUBZONE = "topology.kubernetes.io/region", "topology.kubernetes.io
 _BETA = {f"failure-domain.beta.kubernetes.io/{part}": f"topology.kubernetes.io/{part}" for part in ("region", "zone")}
 """Old labels of nodes, which count where the new ones are not set (`getPodLocality`)."""
 _PODS_PER_BLOCK, _BLOCKS = 250, 250
+_MOST_PODS = 1000
+"""Pods of a template that get an address: what nobody runs must not take the memory of whoever lints it."""
 
 
 class Proxy(NamedTuple):
     """The pods of one template, which are all alike. `plane` says whether a proxy stands beside them.
 
     `labels` are the pod's and those of its place, as istiod matches sourceLabels and workloadSelectors with them.
-    `locality` is `region/zone/subzone` as far as known. `addresses` has one per pod; a workload scaled to zero has one that
-    nothing answers at (`running` is False).
+    `locality` is `region/zone/subzone` as far as known. `addresses` has one per pod, up to a thousand; a workload scaled to
+    zero has one that nothing answers at (`running` is False).
     """
 
     pod: PodTemplate
@@ -75,16 +77,14 @@ def proxies(pods: Iterable[PodTemplate], inventory: Inventory, meshconfig: MeshC
     serial = 0
     for pod in sorted(pods, key=str):
         replicas = 1 if pod.replicas is None else pod.replicas
-        addresses = []
-        for _ in range(max(replicas, 1)):
-            serial += 1
-            addresses.append(_address(serial))
+        first, serial = serial + 1, serial + min(max(replicas, 1), _MOST_PODS)
+        addresses = tuple(map(_address, range(first, serial + 1)))
         node, locality = _place(pod, nodes)
         plane = data_plane(pod, inventory, meshconfig)
         labels = placed(pod.labels, locality, node)
         if plane.value in (DataPlane.SIDECAR, DataPlane.GATEWAY):
             labels[TLS_MODE] = "istio"
-        yield Proxy(pod, plane, labels, locality, node, tuple(addresses), replicas > 0)
+        yield Proxy(pod, plane, labels, locality, node, addresses, replicas > 0)
 
 
 def _address(serial: int) -> str:
