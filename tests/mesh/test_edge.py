@@ -42,6 +42,11 @@ def route(
     )
 
 
+def keyed(image: str, said: str) -> str:
+    """The mesh with a server of an image that says something more."""
+    return BASE.replace("image: vllm/vllm-openai", f"image: {image}, {said}") + gateway()
+
+
 def policy(namespace: str, rules: str, action: str = "ALLOW", more: str = "") -> str:
     return f"AuthorizationPolicy {namespace}/p\nspec: {{action: {action}, rules: [{rules}]{more}}}\n---\n"
 
@@ -88,6 +93,11 @@ OPEN = {
     + route(),
     "the gateway takes routes of the namespace": BASE + gateway("ai/llm.example.com") + route(),
     "the VirtualService has a wider host": BASE + gateway("llm.example.com") + route(host="'*'"),
+    "vLLM asks for no key here": keyed("vllm/vllm-openai", "args: [--api-key, x]")
+    + route("uri: {prefix: /invocations}"),
+    "the key is of no server": keyed("vllm/vllm-openai", "env: [{name: OPENAI_API_KEY, value: x}]") + route(),
+    "another server's variable": keyed("vllm/vllm-openai", "env: [{name: API_KEY, value: x}]") + route(),
+    "a client's option": keyed("acme/llm", "args: [--api-key=x]") + route("uri: {prefix: /v1/chat/completions}"),
     "it is exported to the gateway": BASE + gateway() + route(more="  exportTo: [edge]\n"),
 }
 
@@ -122,6 +132,15 @@ SHUT = {
     + gateway()
     + policy("edge", "{from: [{source: {ipBlocks: [10.0.0.0/8]}}]}")
     + route(),
+    "vLLM asks for a key": keyed("vllm/vllm-openai", "args: [--model, m, --api_key, $(KEY)]") + route(),
+    "vLLM asks for one of a secret": keyed("x/vllm:1", "env: [{name: VLLM_API_KEY, valueFrom: {}}]") + route(),
+    "vLLM asks after a rewrite": keyed("vllm/vllm-openai", "args: [--api-key=x]")
+    + route("uri: {prefix: /llm/}").replace("      route:", "      rewrite: {uri: /}\n      route:"),
+    "SGLang asks for a key": keyed("x", "command: [sh, -c, 'python -m sglang.launch_server --api-key x']")
+    + route("uri: {prefix: /generate}"),
+    "llama.cpp does": keyed("ggml-org/llama.cpp:server", "args: [--api-key-file, /keys]") + route(),
+    "TGI does": keyed("huggingface/text-generation-inference", "env: [{name: API_KEY, value: x}]") + route(),
+    "LMDeploy does": keyed("openmmlab/lmdeploy", "args: [--api-keys, a, b]") + route(),
     "an authorizer is asked": BASE
     + gateway()
     + policy("edge", "{}", "CUSTOM", ", provider: {name: login}")

@@ -12,6 +12,7 @@ from ....resource.match import host_matches, subset_of
 from ....resource.resource import Resource, each, get
 from ....source.document import Location
 from ... import inference
+from ...api_keys import asks_for_key
 from ...effective import Effective
 from ...subjects import Answer, DataPlane, Destination, MtlsMode, Port, Route, Workload
 from ..hops import Hops, gateway_names, gateway_selector
@@ -204,7 +205,10 @@ class Edge:
 
     def _reaches(self, pods: Pods, servers: Sequence[Workload], request: Request) -> bool:
         """Whether a server lets in what these gateway pods pass on; taken for granted where the input lacks either."""
-        ports = [port for server in servers for port in self._ports(server)] if pods.workload else []
+        open_to_all = [server for server in servers if not (server.pod and asks_for_key(server.pod, request.path))]
+        if servers and not open_to_all:
+            return False
+        ports = [port for server in open_to_all for port in self._ports(server)] if pods.workload else []
         return not ports or any(_allows(self._authorization.of_port(port), pods.identity, request) for port in ports)
 
 
