@@ -64,6 +64,7 @@ IMAGES = {
     "tensorflow/serving:2.14": PREDICTIVE,
     "kserve/sklearnserver": PREDICTIVE,
     "nvcr.io/nvidia/tritonserver:24.05-py3": OPEN,
+    "nvcr.io/nvidia/tritonserver:24.05-py3-sdk": None,
     "deepjavalibrary/djl-serving": OPEN,
     "ghcr.io/llm-d/llm-d-inference-scheduler": None,
     "lmcache/vllm-router": None,

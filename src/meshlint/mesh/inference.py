@@ -247,9 +247,10 @@ def _owner_kind(pod: PodTemplate) -> tuple[ModelKind, Location]:
 
 @cache
 def _image_kind(image: str) -> ModelKind | None:
-    """The family of an image; an image whose own name is excluded is none, whoever publishes it."""
+    """The family of an image; an image whose own name is excluded is none, whoever publishes it, nor are a server's tools (`-sdk`)."""
     names = [name_tokens(segment) for segment in _image_segments(image)]
-    if _is_excluded(names[0]):
+    tag = image.rpartition("/")[2].partition("@")[0].partition(":")[2]
+    if _is_excluded(names[0]) or "sdk" in name_tokens(tag):
         return None
     telling = [tokens for tokens in names if not _is_excluded(tokens)]
     return next((kind for tokens in telling for family, kind in _IMAGES.items() if has_sequence(tokens, family)), None)
