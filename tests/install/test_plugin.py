@@ -73,10 +73,11 @@ def test_its_rules_find(programs: Path, mesh: Path) -> None:
 
 def test_its_rules_are_explained(programs: Path, mesh: Path) -> None:
     explained = run(programs, "explain", RULE, cwd=mesh)
-    title, _, facts, _, plugin, _, *rest = explained.stdout.splitlines()
-    assert [title, facts, plugin] == [
+    title, _, facts, _, suppress, _, plugin, _, *rest = explained.stdout.splitlines()
+    assert [title, facts, suppress, plugin] == [
         "# Model runs outside the namespaces for models",
         f"`{RULE}` · models · error · high confidence · regular",
+        f"Suppress: `# meshlint: ignore[{RULE}] reason`",
         f"Plugin: {SOURCE}",
     ]
     assert rest == (FOLDERS[1] / "README.md").read_text().splitlines()[2:]
