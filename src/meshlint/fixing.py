@@ -162,7 +162,8 @@ class _Run:
         self.done = done
         self._most = None
         self._fixes = list(self._found())
-        gc.collect()  # __main__ has switched it off, and each step leaves whole meshes behind
+        if not gc.isenabled():  # as __main__ leaves it, and each step leaves whole meshes behind
+            gc.collect()
 
     def _refuse(self, finding: Finding, reason: str) -> None:
         self.refused[_place(finding)] = Refused(finding, reason), len(self.done.findings)
