@@ -392,6 +392,18 @@ def test_defined(text: str, given: dict[str, Any], name: str, defined: bool, bas
     assert (found.value, found.basis) == (defined, basis)
 
 
+def test_where_mesh_settings_differ_each_place_says_what_is_told_of_it() -> None:
+    operator = "---\nIstioOperator istio-system/{}\nspec:\n  meshConfig: {}\n"
+    one = operator.format("a", "{extensionProviders: [{name: otel}]}")
+    mesh = mesh_of(POD + one + operator.format("b", "{trustDomain: b}"))
+    found = {outcome.value: outcome for outcome in mesh.telemetries.providers.defined("otel").candidates}
+    told = {value: [(r.text, line_of(r.location)) for r in outcome.because] for value, outcome in found.items()}
+    assert told == {
+        True: [("the mesh settings define otel", ["meshConfig: {extensionProviders: [{name: otel}]}"])],
+        False: [("the mesh settings define no providers", ["meshConfig: {trustDomain: b}"])],
+    }
+
+
 def claims(text: str) -> list[tuple[str, str, bool]]:
     mesh = mesh_of(POD + text)
     chosen = next(t for t in mesh.inventory.resources if t.kind == "Telemetry" and t.name == "t")

@@ -18,7 +18,8 @@ def check(route: Route, mesh: Mesh) -> Iterator[Problem]:
     if not attempts or not conditions:
         return
     policy = route.retries.block
-    silent = [Reason("meshConfig leaves defaultHttpRetryPolicy out", place) for place in mesh.meshconfig.places]
+    places = mesh.meshconfig.silent("defaultHttpRetryPolicy")
+    silent = [Reason("meshConfig leaves defaultHttpRetryPolicy out", place) for place in places]
     spoken = [protocol.value for protocol in route.protocol.candidates or (route.protocol,)]
     place = route.resource.at(*route.path, "retries")
     yield Problem(

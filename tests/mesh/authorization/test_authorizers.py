@@ -87,6 +87,19 @@ def test_a_name_that_is_no_label_of_dns() -> None:
     assert (found.usable, found.because.text) == (False, "provider my.authz has a name that is no DNS label")
 
 
+@pytest.mark.parametrize(("name", "usable"), [("p", None), ("q", False)])
+def test_where_mesh_settings_differ_it_is_known_if_they_agree(name: str, usable: bool | None) -> None:
+    operator = "IstioOperator istio-system/{}\nspec: {{meshConfig: {}}}\n---\n"
+    given = operator.format("a", f"{{extensionProviders: [{http()}]}}") + operator.format("b", "{trustDomain: b}")
+    mesh = mesh_of(given + SERVER)
+    found = Authorizers(mesh.inventory, mesh.meshconfig, "cluster.local", closed=False).of(name)
+    text = "no external authorizer q is defined in the mesh settings"
+    assert (found.usable, found.because.text) == (
+        usable,
+        text if name == "q" else "the mesh configurations of the input differ",
+    )
+
+
 @pytest.mark.parametrize(("closed", "usable"), [(False, None), (True, False)])
 def test_without_mesh_settings_it_may_be_anywhere(closed: bool, usable: bool | None) -> None:
     mesh = mesh_of(SERVER)

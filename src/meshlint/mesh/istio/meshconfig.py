@@ -78,6 +78,11 @@ class MeshConfig:
         """Where the input has meshConfigs; what these leave out has Istio's default for certain."""
         return [source.resource.at(*path) for source in self._sources for path, _ in source.layers]
 
+    def silent(self, *path: str) -> list[Location]:
+        """Those of the places that say nothing at a path of meshConfig."""
+        silent = (source for source in self._sources if source.get(path) is None)
+        return [source.resource.at(*base) for source in silent for base, _ in source.layers]
+
     def value(self, *path: str) -> Effective[Any]:
         """The value at a path of meshConfig; None by Istio's default. Sources that differ are candidates."""
         if path not in self._known:

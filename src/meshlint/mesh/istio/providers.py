@@ -90,7 +90,7 @@ class Providers:
             return Effective(True, (Reason(f"the mesh settings define {name}", listed.origin),))
         reasons = [Reason("these are the providers that the mesh settings define", listed.origin)]
         if listed.origin is None:
-            places = self._meshconfig.places
+            places = self._meshconfig.silent("extensionProviders")
             reasons = [Reason("the mesh settings define no providers", place) for place in places[:1]]
         return Effective(False, tuple(reasons))
 

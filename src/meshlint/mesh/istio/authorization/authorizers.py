@@ -17,7 +17,7 @@ from ....resource.inventory import Inventory
 from ....resource.kinds import SERVICE, SERVICE_ENTRY
 from ....resource.resource import each, get
 from ....source.document import Location, Placeholder
-from ...effective import Basis, Reason
+from ...effective import Basis, Effective, Reason
 from ..entries import hosts_of
 from ..meshconfig import MeshConfig
 
@@ -39,6 +39,7 @@ _HEADERS = (
     "headersToUpstreamOnAllow",
 )
 
+_DIFFER = "the mesh configurations of the input differ"
 _SEVERAL = "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS"
 
 
@@ -68,10 +69,15 @@ class Authorizers:
         )
 
     def of(self, name: Any) -> Authorizer:
-        """The authorizer of a name."""
+        """The authorizer of a name; not known where the mesh configurations of the input differ about it."""
         listed = self._meshconfig.value("extensionProviders")
+        found = [self._defined(name, one) for one in listed.candidates or (listed,)]
+        differs = any(one[:2] != found[0][:2] for one in found)
+        return Authorizer(None, True, Reason(_DIFFER, None, Basis.ASSUMED)) if differs else found[0]
+
+    def _defined(self, name: Any, listed: Effective[Any]) -> Authorizer:
         found = next((entry for entry in reversed(list(each(listed.value))) if get(entry, "name") == name), None)
-        where = listed.origin or next(iter(self._meshconfig.places), None)
+        where = listed.origin or next(iter(self._meshconfig.silent("extensionProviders")), None)
         unknown = isinstance(name, Placeholder) or isinstance(listed.value, Placeholder)
         if unknown or not (found or self._closed or self._meshconfig.places):
             return Authorizer(None, True, Reason(f"provider {name} is not in the input", where, Basis.ASSUMED))
