@@ -395,7 +395,7 @@ Next: meshlint show ports .
         assert (
             "Skipped 5 Helm templates (chart/templates/0.yaml, chart/templates/1.yaml, chart/templates/2.yaml, …);"
         ) in " ".join(lines)
-        assert "render it: helm template … | meshlint check -" in lines
+        assert "render them: helm template … | meshlint check -" in lines
 
     def test_patches_of_kustomizations(self) -> None:
         lines = summary(Report(summary=Summary(patches=("prod/a.yaml", "prod/b.yaml")))).splitlines()

@@ -172,7 +172,7 @@ def _sentences(report: Report, paths: str) -> Iterator[str]:
         more = len(summary.assumed) - len(assumed)
         yield f"Assumed: {'; '.join(assumed)}{f'; and {more} more (--format json lists them)' if more else ''}."
     if summary.helm:
-        yield f"Skipped {_named(summary.helm, 'Helm template')};\nrender it: helm template … | meshlint check -"
+        yield f"Skipped {_named(summary.helm, 'Helm template')};\nrender them: helm template … | meshlint check -"
     if summary.patches:
         patches = _named(summary.patches, "patch", "patches")
         yield f"Skipped {patches} of kustomizations;\napply them: kustomize build … | meshlint check -"
