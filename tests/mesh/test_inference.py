@@ -448,6 +448,16 @@ ROUTES = {
     "a backend that is not in the input": (route(TO), NO),
     "a backend whose name says it": (route("route: [{destination: {host: vllm}}]"), MAYBE_ROUTE),
     "answered by the proxy": (route(CHAT + "redirect: {uri: /x}"), NO),
+    "aborted by the proxy": (
+        route(CHAT + TO + ", fault: {abort: {httpStatus: 503, percentage: {value: 100}}}"),
+        NO,
+    ),
+    "aborted now and then": (
+        route(CHAT + TO + ", fault: {abort: {httpStatus: 503, percentage: {value: 99}}}"),
+        YES,
+    ),
+    "aborted without a share": (route(CHAT + TO + ", fault: {abort: {httpStatus: 503}}"), YES),
+    "only late": (route(CHAT + TO + ", fault: {delay: {fixedDelay: 5s, percentage: {value: 100}}}"), YES),
     "stated to be none, against the path": (route(CHAT + TO) + backend("p", "app: m, meshlint.io/inference: none"), NO),
     "one of two backends generates": (
         route("route: [{destination: {host: x}, weight: 1}, {destination: {host: m}, weight: 1}]")
