@@ -158,6 +158,9 @@ class Registry:
             self._slices[resource.namespace, resource.labels.get(_SERVICE_NAME, "")].append(resource)
         self.services = _aliased([*self._of_kubernetes(inventory), *self._of_entries(inventory)])
         self.by_host = self._by_host()
+        self._by_key: dict[tuple[str, str], list[Service]] = defaultdict(list)
+        for service in self.services:
+            self._by_key[service.key].append(service)
         self._selecting = Selecting(inventory.all(SERVICE), lambda s: required(s.get("spec", "selector")))
         self._of_resource = {id(s.resource): s for s in self.services if s.of_kubernetes}
         self._served_at: dict[str, list[Serving]] = defaultdict(list)
@@ -180,10 +183,17 @@ class Registry:
         return self._endpoints.get(service.key, ())
 
     def endpoints_of_port(self, service: Service, number: int) -> list[Endpoint]:
-        """The endpoints of a service port as CDS and LDS see them (`ServiceEndpointsByPort`)."""
-        names = {port.name or "" for port in service.ports if port.number == number}
+        """The endpoints of a service port as CDS and LDS see them (`ServiceEndpointsByPort`).
+
+        Of several objects that say one host of a namespace the youngest counts that has some (`initServiceRegistry`).
+        """
         found = self.endpoints(service)
-        return [e for e in found if (e.service_port == number if e.service_port else e.port_name in names)]
+        for one in reversed(self._by_key[service.key]):
+            ports = {port.name or "" for port in one.ports if port.number == number}
+            own = [e for e in found if ports and (e.service_port == number if e.service_port else e.port_name in ports)]
+            if own:
+                return own
+        return []
 
     def served_by(self, proxy: Proxy) -> list[Serving]:
         """What a proxy's pods serve, the oldest service first: of Services that select them, and of ServiceEntries that have
