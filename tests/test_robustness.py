@@ -114,6 +114,12 @@ def test_a_file_that_is_no_text_is_a_clear_failure(tmp_path: Path) -> None:
     assert (Path(other.file).name, "UTF-16" in other.message) == ("wide.yaml", True)
 
 
+def test_behind_a_byte_order_mark_the_byte_is_the_one_that_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "latin.yaml").write_bytes(b"\xef\xbb\xbfa: 1\nb: caf\xe9\n")
+    (failure,) = files.read([str(tmp_path)], str).failures
+    assert (failure.line, failure.message) == (2, "not UTF-8 (byte 0xe9); save it as UTF-8")
+
+
 def test_a_number_of_pods_that_nobody_runs_takes_no_memory(tmp_path: Path) -> None:
     (tmp_path / "mesh.yaml").write_text(
         "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\nspec:\n"

@@ -11,7 +11,7 @@ import gc
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from itertools import chain, islice, takewhile
+from itertools import chain, islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -19,7 +19,7 @@ from .finding import Finding, Safety
 from .report.report import Refused, Report
 from .resource.resource import get
 from .source.change import Edit
-from .source.document import Document, Failure, Location, Mark, Path, SourceFile
+from .source.document import Document, Failure, Location, Mark, Path, SourceFile, common
 from .source.edit import apply, edits
 
 Texts = Mapping[str, str]
@@ -265,14 +265,9 @@ def _closest(fixes: Mapping[object, list[tuple[Place, Path]]], place: Location |
     """The fixes of the object that a place is in which share most of the way to it."""
     if not isinstance(place, Location):
         return set()
-    found = [(_shared(path, place.path), fix) for fix, path in fixes.get(_object(place.document), ())]
+    found = [(len(common((path, place.path))), fix) for fix, path in fixes.get(_object(place.document), ())]
     most = max((length for length, _ in found), default=0)
     return {fix for length, fix in found if length == most}
-
-
-def _shared(one: Path, other: Path) -> int:
-    """How many steps two paths have in common."""
-    return sum(1 for _ in takewhile(lambda steps: steps[0] == steps[1], zip(one, other, strict=False)))
 
 
 def _object(document: Document) -> tuple[object, ...]:

@@ -458,6 +458,7 @@ ROUTES = {
     ),
     "aborted without a share": (route(CHAT + TO + ", fault: {abort: {httpStatus: 503}}"), YES),
     "only late": (route(CHAT + TO + ", fault: {delay: {fixedDelay: 5s, percentage: {value: 100}}}"), YES),
+    "a share that is no number": (route(CHAT + TO + ", fault: {delay: {fixedDelay: 5s, percentage: {value: x}}}"), YES),
     "stated to be none, against the path": (route(CHAT + TO) + backend("p", "app: m, meshlint.io/inference: none"), NO),
     "one of two backends generates": (
         route("route: [{destination: {host: x}, weight: 1}, {destination: {host: m}, weight: 1}]")

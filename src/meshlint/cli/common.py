@@ -19,7 +19,7 @@ from ..mesh.effective import Reason
 from ..report.printable import logged, printable
 from ..rule import catalog
 from ..source.document import SourceFile
-from ..source.files import NoSuchPath
+from ..source.files import NoSuchPath, undecodable
 from ..source.yaml import LibyamlMissing
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -182,8 +182,8 @@ def _stdin() -> str:
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        fail(f"<stdin>:{line}: not UTF-8 (byte {data[error.start]:#04x}); nothing was checked", 3)
+        line, _, text = undecodable(error)
+        fail(f"<stdin>:{line}: {text}; nothing was checked", 3)
 
 
 def _progress(files: Sequence[SourceFile]) -> Iterable[SourceFile]:

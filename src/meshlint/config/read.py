@@ -8,7 +8,7 @@ from typing import Any
 
 from ..finding import Severity
 from ..source.document import Document, Location, Placeholder, SourceFile, pointer
-from ..source.files import is_pattern
+from ..source.files import is_pattern, undecodable
 from .explain import explained
 from .model import (
     NEWEST,
@@ -36,11 +36,8 @@ def read(path: str) -> Config:
     except OSError as error:
         raise ConfigError(name, 1, 1, f"the configuration cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        before = error.object[: error.start].decode()
-        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-        raise ConfigError(
-            name, line, column, f"not UTF-8 (byte {error.object[error.start]:#04x}); save it as UTF-8"
-        ) from None
+        line, column, text = undecodable(error)
+        raise ConfigError(name, line, column, f"{text}; save it as UTF-8") from None
 
 
 def parsed(source: SourceFile) -> Config:

@@ -455,7 +455,7 @@ class Mesh:
             *http.receivers(rule),
             rule.matches,
             rule.destinations,
-            any(rule.field(field) for field in ("redirect", "directResponse")),
+            rule.answers,
             http.rewrite(rule),
             http.timeout(rule),
             http.retries(rule, self.meshconfig),

@@ -1,5 +1,7 @@
 """A document of a source file: its data, and where every part of it stands."""
 
+from collections.abc import Sequence
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 Path = tuple[str | int, ...]
@@ -234,6 +236,12 @@ class Place(NamedTuple):
 def _written(source: SourceFile, span: Span) -> str:
     """The text of a span on one line."""
     return source.text.split("\n")[span.start_line - 1][span.start_column - 1 : span.end_column - 1]
+
+
+def common(paths: Sequence[Path]) -> Path:
+    """What several paths begin with."""
+    steps = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
+    return tuple(step for step, *_ in steps)
 
 
 def _has(data: Any, step: str | int) -> bool:

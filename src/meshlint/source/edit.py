@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from . import yaml
 from .change import Append, Change, Edit, Put, Remove
-from .document import Path
+from .document import Path, common
 from .location import Step, Tree, tree_of
 from .writer import Impossible, Piece, pieces
 
@@ -100,7 +100,7 @@ def _proved(tree: Tree, found: Sequence[Piece], written: Sequence[Path], meant: 
 
 def _windows(tree: Tree, found: Sequence[Piece], written: Sequence[Path]) -> Iterator[_Window]:
     """In what edits can be proved: the innermost collection around them, if it reads alone as it does there, and all."""
-    way = [] if "&" in tree.text else list(takewhile(_is_collection, tree.way(_common(written))))
+    way = [] if "&" in tree.text else list(takewhile(_is_collection, tree.way(common(written))))
     first, last = found[0][0], max(end for _, end, _ in found)
     for depth in range(len(way) - 1, 0, -1):
         node = way[depth].node
@@ -132,12 +132,6 @@ def _read(tree: Tree, window: _Window, text: str) -> list[Any]:
         return [data for data in yaml.parse_all(" " * tree.column(window.start) + text) if data is not None]
     except yaml.YamlError:
         return []
-
-
-def _common(paths: Sequence[Path]) -> Path:
-    """What several paths begin with."""
-    steps = takewhile(lambda steps: len(set(steps)) == 1, zip(*paths, strict=False))
-    return tuple(step for step, *_ in steps)
 
 
 def _at(data: Any, path: Path) -> Any:

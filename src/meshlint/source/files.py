@@ -83,6 +83,14 @@ def is_pattern(text: str) -> bool:
     return True
 
 
+def _spec_of(lines: Sequence[str]) -> Any:
+    """What a .gitignore names; only where it has lines that say nothing each is looked at by itself."""
+    try:
+        return spec(lines)
+    except (ValueError, re.error):
+        return spec(filter(is_pattern, lines))
+
+
 def ancestors(path: str) -> Iterator[str]:
     """An absolute path and the directories it lies in, the nearest first."""
     yield path
@@ -159,7 +167,7 @@ class _Ignored:
         file = os.path.join(directory, ".gitignore")
         if directory not in self._specs and os.path.isfile(file):
             with open(file, encoding="utf-8", errors="replace") as lines:
-                self._specs[directory] = spec(filter(is_pattern, lines.read().splitlines()))
+                self._specs[directory] = _spec_of(lines.read().splitlines())
 
     def matches(self, path: str, is_folder: bool) -> bool:
         """Whether git ignores a path; a deeper `.gitignore` goes before those above it."""
@@ -193,8 +201,15 @@ def _read(path: str, name: str) -> SourceFile | Failure:
     try:
         return SourceFile(name, data.decode("utf-8-sig"), path, data.startswith(BOM_UTF8))
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        return _failure(name, line, f"not UTF-8 (byte {data[error.start]:#04x}); save it as UTF-8")
+        line, _, text = undecodable(error)
+        return _failure(name, line, f"{text}; save it as UTF-8")
+
+
+def undecodable(error: UnicodeDecodeError) -> tuple[int, int, str]:
+    """The line and column of the first byte that is not UTF-8, and what it is."""
+    before = error.object[: error.start].decode()
+    text = f"not UTF-8 (byte {error.object[error.start]:#04x})"
+    return before.count("\n") + 1, len(before) - before.rfind("\n"), text
 
 
 def _failure(name: str, line: int | None, message: str) -> Failure:

@@ -7,7 +7,7 @@ from typing import Any
 from ...resource.resource import Resource, get
 from ...source.document import Location, Placeholder
 from ..effective import Basis, Effective, Reason
-from .meshconfig import MeshConfig
+from .meshconfig import DIFFER, MeshConfig
 from .order import one_of
 
 DYNAMIC = "ALLOW_ANY_DYNAMIC_DNS"
@@ -27,7 +27,7 @@ def of_mesh(meshconfig: MeshConfig) -> Effective[str]:
     policy = meshconfig.value("outboundTrafficPolicy")
     knows_dynamic = meshconfig.istio_version >= (1, 31)
     outcomes = [_of_mesh(candidate, knows_dynamic) for candidate in policy.candidates or (policy,)]
-    return one_of(outcomes, "the mesh configurations of the input differ", Basis.ASSUMED)
+    return one_of(outcomes, DIFFER, Basis.ASSUMED)
 
 
 def _of_mesh(policy: Effective[Any], knows_dynamic: bool) -> Effective[str]:

@@ -8,7 +8,6 @@ from typing import Any
 from ...resource.inventory import Inventory
 from ...resource.kinds import SERVICE
 from ...resource.match import service_ports, split_service_host
-from ...resource.resource import get
 from ...source.document import Location
 from .. import inference
 from ..effective import Basis, Effective, Reason
@@ -16,6 +15,7 @@ from ..subjects import Answer, Destination, Inference, ModelKind
 from ..workloads import Workloads
 from .order import one_of
 from .routes import Rule
+from .xds.http_routes import fault
 
 _GRPC = {"grpc", "grpc-web"}
 _UNDECIDED = {None, "http2"}
@@ -50,11 +50,8 @@ def _of_host(host: str, found: Inference | None) -> Effective[Answer]:
 
 def _answers_itself(rule: Rule) -> bool:
     """Whether nothing gets to a destination, since the proxy redirects, responds or aborts everything."""
-    fault = rule.field("fault")
-    abort = get(fault[0], "abort") if fault else None
-    aborts = any(get(abort, status) is not None for status in ("httpStatus", "grpcStatus"))
-    aborts_all = aborts and get(abort, "percentage", "value") == 100
-    return aborts_all or any(rule.field(name) for name in ("redirect", "directResponse"))
+    injected = fault(rule)
+    return rule.answers or (injected is not None and injected.abort_percent == 100)
 
 
 def _asks_to_generate(match: Mapping[str, Any]) -> bool:

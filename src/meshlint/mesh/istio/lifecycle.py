@@ -20,7 +20,7 @@ from ...source.change import Put
 from ...source.document import Location, Path
 from ..effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from ..subjects import DataPlane, Workload
-from .meshconfig import MeshConfig
+from .meshconfig import DIFFER, MeshConfig
 from .order import spread
 from .proxyconfig import ProxyConfigs, set_in_the_pod
 
@@ -40,7 +40,6 @@ _KUBELETS = (1, 33)
 
 _DRAIN = 5_000
 _GRACE = 30_000
-_DIFFER = "the mesh configurations of the input differ"
 _FILLED_IN = {KNATIVE_SERVICE, INFERENCE_SERVICE, LLM_INFERENCE_SERVICE, SELDON_DEPLOYMENT}
 """Owners whose controllers complete the pod spec, its grace period included."""
 
@@ -74,7 +73,7 @@ class Lifecycles:
         chart = self._meshconfig.chart_value("global", "proxy", HOLD)
         if chart and chart[0] is True:
             return Effective(True, (Reason(f"the chart's values set global.proxy.{HOLD} to true", chart[1]),))
-        return spread(self._proxy.value(pod, HOLD), _as_hold, _DIFFER, Basis.ASSUMED)
+        return spread(self._proxy.value(pod, HOLD), _as_hold, DIFFER, Basis.ASSUMED)
 
     def drain(self, workload: Workload) -> Effective[int | Unknown]:
         """How long a running response of a supplied workload lives after its pod was deleted, in ms.
@@ -89,7 +88,7 @@ class Lifecycles:
         if stays or workload.data_plane.value is DataPlane.AMBIENT or not isinstance(grace.value, int):
             return grace
         return spread(
-            _drain_of(self._proxy.value(pod, DRAIN)), lambda own: _shorter(own, grace, native), _DIFFER, Basis.ASSUMED
+            _drain_of(self._proxy.value(pod, DRAIN)), lambda own: _shorter(own, grace, native), DIFFER, Basis.ASSUMED
         )
 
     def _waits(self, pod: PodTemplate) -> bool:
@@ -172,7 +171,7 @@ def _drain_of(value: Effective[Any]) -> Effective[int | Unknown]:
         length = duration_ms(one.value)
         return Effective(UNKNOWN if length is None else length, one.because)
 
-    return spread(value, read, _DIFFER, Basis.ASSUMED)
+    return spread(value, read, DIFFER, Basis.ASSUMED)
 
 
 def _shorter(

@@ -22,6 +22,9 @@ ROOT_NAMESPACE = "istio-system"
 
 DEFAULT = Reason("Istio's default", None, Basis.DEFAULT)
 
+DIFFER = "the mesh configurations of the input differ"
+"""Why a value that they decide has candidates."""
+
 
 class Source(NamedTuple):
     """One object that holds mesh settings: the paths of its meshConfigs with their data, the first that says a thing wins."""

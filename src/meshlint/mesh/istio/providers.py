@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from ...resource.resource import Resource, each, get
 from ...source.document import Location, Placeholder
 from ..effective import Basis, Effective, Reason
-from .meshconfig import MeshConfig
+from .meshconfig import DIFFER, MeshConfig
 from .order import one_of
 
 _BUILT_IN = {"prometheus", "stackdriver", "envoy"}
@@ -66,7 +66,7 @@ class Providers:
         if self.known:
             listed = self._meshconfig.value("extensionProviders")
             outcomes = [self._in(one, name) for one in listed.candidates or (listed,)]
-            return one_of(outcomes, "the mesh configurations of the input differ", Basis.ASSUMED)
+            return one_of(outcomes, DIFFER, Basis.ASSUMED)
         if name == "zipkin":
             text = "provider zipkin is no longer built in since Istio 1.22, and nothing in the input defines it"
             return Effective(False, (Reason(text, None, Basis.DEFAULT),))

@@ -16,7 +16,7 @@ from ...source.document import Location, Path, Placeholder
 from ..effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from ..subjects import Destination, Retries
 from .delegates import intersected
-from .meshconfig import MeshConfig
+from .meshconfig import DIFFER, MeshConfig
 from .order import one_of
 from .visibility import Visibility
 
@@ -52,6 +52,11 @@ class Rule(NamedTuple):
             return None
         resource, path = part
         return resource.get(*path, name), resource.at(*path, name)
+
+    @property
+    def answers(self) -> bool:
+        """Whether the proxy redirects or responds by itself."""
+        return any(self.field(name) for name in ("redirect", "directResponse"))
 
 
 def rules(inventory: Inventory, visibility: Visibility, domain: str) -> Iterator[Rule]:
@@ -251,13 +256,12 @@ def default_retries(meshconfig: MeshConfig) -> Retries:
     """What a route without a block gets; where mesh configurations of the input differ, each outcome is a candidate."""
     default = meshconfig.value("defaultHttpRetryPolicy")
     outcomes = [_by_default(candidate, meshconfig) for candidate in default.candidates or (default,)]
-    why = "the mesh configurations of the input differ"
     return outcomes[0]._replace(
         inherited=True,
-        block=one_of([outcome.block for outcome in outcomes], why, Basis.ASSUMED),
-        attempts=one_of([outcome.attempts for outcome in outcomes], why, Basis.ASSUMED),
-        conditions=one_of([outcome.conditions for outcome in outcomes], why, Basis.ASSUMED),
-        per_try_timeout=one_of([outcome.per_try_timeout for outcome in outcomes], why, Basis.ASSUMED),
+        block=one_of([outcome.block for outcome in outcomes], DIFFER, Basis.ASSUMED),
+        attempts=one_of([outcome.attempts for outcome in outcomes], DIFFER, Basis.ASSUMED),
+        conditions=one_of([outcome.conditions for outcome in outcomes], DIFFER, Basis.ASSUMED),
+        per_try_timeout=one_of([outcome.per_try_timeout for outcome in outcomes], DIFFER, Basis.ASSUMED),
     )
 
 

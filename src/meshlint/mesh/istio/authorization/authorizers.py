@@ -19,7 +19,7 @@ from ....resource.resource import each, get
 from ....source.document import Location, Placeholder
 from ...effective import Basis, Effective, Reason
 from ..entries import hosts_of
-from ..meshconfig import MeshConfig
+from ..meshconfig import DIFFER, MeshConfig
 
 _FIELDS = {"envoyExtAuthzHttp": False, "envoyExtAuthzGrpc": True}
 """The forms of a provider, and whether it judges connections that are no HTTP."""
@@ -39,7 +39,6 @@ _HEADERS = (
     "headersToUpstreamOnAllow",
 )
 
-_DIFFER = "the mesh configurations of the input differ"
 _SEVERAL = "PILOT_ENABLE_MULTIPLE_CUSTOM_AUTHZ_PROVIDERS"
 
 
@@ -73,7 +72,7 @@ class Authorizers:
         listed = self._meshconfig.value("extensionProviders")
         found = [self._defined(name, one) for one in listed.candidates or (listed,)]
         differs = any(one[:2] != found[0][:2] for one in found)
-        return Authorizer(None, True, Reason(_DIFFER, None, Basis.ASSUMED)) if differs else found[0]
+        return Authorizer(None, True, Reason(DIFFER, None, Basis.ASSUMED)) if differs else found[0]
 
     def _defined(self, name: Any, listed: Effective[Any]) -> Authorizer:
         found = next((entry for entry in reversed(list(each(listed.value))) if get(entry, "name") == name), None)

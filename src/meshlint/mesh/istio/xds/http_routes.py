@@ -165,7 +165,7 @@ def _is_for(match: Mapping[str, Any], context: Context) -> bool:
 
 def _route(virtual_service: VirtualService, rule: Rule, match: Mapping[str, Any] | None, context: Context) -> HttpRoute:
     taken = EVERYTHING if match is None else _match(match)
-    route = HttpRoute(taken, (), None, None, virtual_service=virtual_service, rule=rule, fault=_fault(rule))
+    route = HttpRoute(taken, (), None, None, virtual_service=virtual_service, rule=rule, fault=fault(rule))
     redirect, answer = rule.field("redirect"), rule.field("directResponse")
     if redirect:
         return route._replace(redirect=_redirect(redirect[0], context))
@@ -348,7 +348,8 @@ def _redirect(redirect: Any, context: Context) -> str:
     return f"{code} scheme={stated} host={get(redirect, 'authority') or ''} port={port} path={path}"
 
 
-def _fault(rule: Rule) -> Fault | None:
+def fault(rule: Rule) -> Fault | None:
+    """What a rule has the proxy inject; None where it has no such block."""
     stated = rule.field("fault")
     if stated is None:
         return None
@@ -367,4 +368,4 @@ def _fault(rule: Rule) -> Fault | None:
 def _percent(delay: Any) -> float:
     """Of a delay: without a percentage none, but for the old field `percent`."""
     share = get(delay, "percentage", "value") if get(delay, "percentage") is not None else get(delay, "percent")
-    return float(share or 0)
+    return float(share) if isinstance(share, int | float) else 0

@@ -22,7 +22,7 @@ from ....resource.resource import Resource, get
 from ....source.document import Location, Path, Placeholder
 from ...effective import UNKNOWN, Basis, Effective, Reason, Unknown
 from ..destinations import Merged
-from ..meshconfig import MeshConfig
+from ..meshconfig import DIFFER, MeshConfig
 from ..order import spread
 
 T = TypeVar("T")
@@ -243,4 +243,4 @@ def _or_default(name: str, block: Effective[Block | None], meshconfig: MeshConfi
             return block
         return Effective(Block(given.value, given.origin), (*block.because, *given.because))
 
-    return spread(meshconfig.value("defaultTrafficPolicy", name), step, "the mesh configurations of the input differ")
+    return spread(meshconfig.value("defaultTrafficPolicy", name), step, DIFFER)
