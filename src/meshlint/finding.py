@@ -152,11 +152,17 @@ class Finding(NamedTuple):
         return self._replace(**site._asdict(), others=others)
 
     @property
+    def described_fix(self) -> Fix | None:
+        """The rule's fix, without edits, where it describes what to change; it may turn out that no edits do that."""
+        return self.rule.fix if self.changes else None
+
+    @property
     def fix(self) -> Fix | None:
         """The rule's fix with the edits that make all of the changes, found anew each time; None where no edits do."""
-        if self.rule.fix is None or not self.changes:
+        described = self.described_fix
+        if described is None:
             return None
         from .source.edit import edits
 
         found = edits(self.changes)
-        return self.rule.fix._replace(edits=found) if found else None
+        return described._replace(edits=found) if found else None

@@ -172,10 +172,8 @@ class _Run:
     def _found(self) -> Iterator[Fix]:
         """What could be applied. What no edit does, and what is in a locked file, is refused."""
         for finding in told(self.done.report, self._untold):
-            described = finding.rule.fix
-            if not finding.changes or not described or described.safety not in self._safeties:
-                continue
-            if _place(finding) in self.refused:
+            described = finding.described_fix
+            if not described or described.safety not in self._safeties or _place(finding) in self.refused:
                 continue
             fix = finding.fix
             if fix is None:

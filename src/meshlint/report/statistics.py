@@ -26,7 +26,7 @@ def rows(report: Report) -> list[Row]:
 
 
 def _with(row: Row | None, finding: Finding) -> Row:
-    fixable = 1 if finding.rule.fix and finding.changes else 0
+    fixable = 1 if finding.described_fix else 0
     if row is None:
         return Row(finding.rule, 1, finding.severity, fixable)
     return Row(row.rule, row.findings + 1, max(row.severity, finding.severity), row.fixable + fixable)

@@ -193,7 +193,7 @@ def _named(names: Sequence[str], noun: str, plural: str | None = None) -> str:
 
 def _fixes(report: Report, unsafe: bool) -> Iterator[str]:
     """What was fixed, what was not and why, and what could be."""
-    counts = Counter(f.rule.fix.safety for f in report.findings if f.rule.fix and f.changes)
+    counts = Counter(fix.safety for finding in report.findings if (fix := finding.described_fix))
     safe, others = counts[Safety.SAFE], counts[Safety.UNSAFE]
     if done := report.fixes:
         did = f"{counted(done.applied, 'finding')} in {counted(done.files, 'file')}" if done.applied else "nothing"
