@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from program import meshlint
+from small import PORT_WITHOUT_SELECTOR, TIMEOUT
 
 from meshlint import config
 from meshlint.config import ConfigError, Selector
@@ -37,27 +38,6 @@ until = 2026-12-31
 [tool.meshlint.meshes.prod]
 paths = ["prod/"]
 """
-
-
-ROUTE = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: llm, namespace: shop}
-spec:
-  hosts: [llm]
-  http:
-    - match: [{uri: {prefix: /v1/chat/completions}}]
-      route: [{destination: {host: llm}}]
-      timeout: 5s
-      retries: {attempts: 0}
-    - route: [{destination: {host: llm}}]
-      retries: {attempts: 0}
----
-apiVersion: v1
-kind: Service
-metadata: {name: llm, namespace: shop}
-"""
-"""A finding of medium confidence for everybody, and one for auditors."""
 
 
 @pytest.fixture(autouse=True)
@@ -201,20 +181,9 @@ def test_what_is_wrong_in_pyproject_is_said_with_its_place(
 class TestDefaultsOfCheck:
     """What the configuration says holds until the command line says otherwise."""
 
-    MESH = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls: {mode: STRICT}
-  portLevelMtls:
-    9090: {mode: PERMISSIVE}
-"""
-    """One finding, of severity error: port-mtls-without-selector."""
-
     @pytest.fixture(autouse=True)
     def mesh(self) -> None:
-        write("k8s/mesh.yaml", self.MESH)
+        write("k8s/mesh.yaml", PORT_WITHOUT_SELECTOR)
 
     @pytest.mark.parametrize(
         ("text", "arguments", "code"),
@@ -246,7 +215,7 @@ spec:
         ],
     )
     def test_thresholds(self, repository: Path, text: str, arguments: tuple[str, ...], shown: list[str]) -> None:
-        write("k8s/mesh.yaml", ROUTE)
+        write("k8s/mesh.yaml", TIMEOUT)
         write("meshlint.yaml", f"{text}\n")
         run = meshlint("check", "--format", "json", *arguments, cwd=repository)
         assert [finding["rule"] for finding in json.loads(run.stdout)["findings"]] == shown

@@ -8,16 +8,8 @@ import sys
 from pathlib import Path
 
 import pytest
+from small import PORT_WITHOUT_SELECTOR
 
-MESH = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls: {mode: STRICT}
-  portLevelMtls:
-    9090: {mode: PERMISSIVE}
-"""
 HEAVY = ["rich", "jsonschema", "jsonschema_rs", "sarif_om", "attr", "pathspec", "importlib.metadata", "urllib.parse"]
 
 
@@ -31,7 +23,7 @@ def imported(folder: Path, *arguments: str) -> set[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    (tmp_path / "one.yaml").write_text(MESH)
+    (tmp_path / "one.yaml").write_text(PORT_WITHOUT_SELECTOR)
     return tmp_path
 
 

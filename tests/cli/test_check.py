@@ -12,49 +12,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 from program import meshlint
+from small import OPEN, TIMEOUT
 
 ROOT = Path(__file__).parents[2]
 
-OPEN = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls:
-    mode: PERMISSIVE
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart, sidecar.istio.io/inject: "true"}}
-    spec:
-      containers:
-        - name: cart
-          image: cart
-          ports: [{containerPort: 8080}]
-"""
 CLOSED = OPEN.replace("PERMISSIVE", "STRICT")
-TIMEOUT = """\
-apiVersion: networking.istio.io/v1
-kind: VirtualService
-metadata: {name: llm, namespace: shop}
-spec:
-  hosts: [llm]
-  http:
-    - match: [{uri: {prefix: /v1/chat/completions}}]
-      route: [{destination: {host: llm}}]
-      timeout: 5s
-      retries: {attempts: 0}
-    - route: [{destination: {host: llm}}]
-      retries: {attempts: 0}
----
-apiVersion: v1
-kind: Service
-metadata: {name: llm, namespace: shop}
-"""
 
 
 @pytest.fixture

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 import pytest
 from program import meshlint
+from small import OPEN
 
 FORMATS = ("full", "concise", "json", "jsonl", "sarif", "github", "gitlab", "junit", "markdown")
 BEGINNINGS = {
@@ -25,27 +26,6 @@ BEGINNINGS = {
     "junit": '<?xml version="1.0" encoding="UTF-8"?>\n<testsuites name="meshlint" tests="1" failures="1" errors="0">',
     "markdown": "## meshlint\n\n**Found 1 warning** in 1 file, ",
 }
-MESH = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls:
-    mode: PERMISSIVE
----
-apiVersion: apps/v1
-kind: Deployment
-metadata: {name: cart, namespace: shop}
-spec:
-  selector: {matchLabels: {app: cart}}
-  template:
-    metadata: {labels: {app: cart, sidecar.istio.io/inject: "true"}}
-    spec:
-      containers:
-        - name: cart
-          image: cart
-          ports: [{containerPort: 8080}]
-"""
 STEERING = "::add-mask::x ##[add-mask]y ###vso[task.setvariable variable=v]w"
 
 
@@ -54,7 +34,7 @@ def repository(tmp_path: Path) -> Path:
     """One finding, in k8s/mesh.yaml."""
     (tmp_path / ".git").mkdir()
     (tmp_path / "k8s").mkdir()
-    (tmp_path / "k8s" / "mesh.yaml").write_text(MESH)
+    (tmp_path / "k8s" / "mesh.yaml").write_text(OPEN)
     return tmp_path
 
 
@@ -270,7 +250,7 @@ class TestConsumers:
 
     def test_annotations(self, repository: Path) -> None:
         for number in range(12):
-            (repository / "k8s" / f"{number}.yaml").write_text(MESH.replace("shop", f"shop{number}"))
+            (repository / "k8s" / f"{number}.yaml").write_text(OPEN.replace("shop", f"shop{number}"))
         run = meshlint("check", "--format", "github", "k8s", cwd=repository)
         assert run.stdout.count("\n") == 13
         said = " ".join(run.stderr.split())
@@ -293,8 +273,8 @@ class TestConsumers:
     def test_no_text_of_a_manifest_steers_a_runner(self, repository: Path, arguments: list[str]) -> None:
         """Neither at the beginning of a line nor, in the forms of Azure and of GitHub's first runners, anywhere."""
         mesh = repository / "k8s" / "mesh.yaml"
-        mesh.write_text(MESH.replace("name: cart, ", f'name: "{STEERING}", '))
-        (repository / "k8s" / "::error::.yaml").write_text(MESH.replace("shop", "store"))
+        mesh.write_text(OPEN.replace("name: cart, ", f'name: "{STEERING}", '))
+        (repository / "k8s" / "::error::.yaml").write_text(OPEN.replace("shop", "store"))
         run = meshlint(*arguments, cwd=repository / "k8s")
         lines = [line.lstrip() for line in (run.stdout + run.stderr).splitlines()]
         assert any("add-mask" in line for line in lines)
@@ -303,7 +283,7 @@ class TestConsumers:
     @pytest.mark.parametrize("format_", ["json", "junit"])
     def test_what_must_not_steer_a_runner_is_the_same_data(self, repository: Path, format_: str) -> None:
         mesh = repository / "k8s" / "mesh.yaml"
-        mesh.write_text(MESH.replace("name: cart, ", f'name: "{STEERING}", '))
+        mesh.write_text(OPEN.replace("name: cart, ", f'name: "{STEERING}", '))
         text = meshlint("check", "--format", format_, "k8s", cwd=repository).stdout
         if format_ == "json":
             (message,) = [found["message"] for found in json.loads(text)["findings"]]

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from small import PORT_WITHOUT_SELECTOR
+
 ROOT = Path(__file__).parents[2]
 SETTINGS = (
     "user.name=meshlint",
@@ -16,15 +18,7 @@ SETTINGS = (
 )
 
 
-BAD = """\
-apiVersion: security.istio.io/v1
-kind: PeerAuthentication
-metadata: {name: default, namespace: shop}
-spec:
-  mtls: {mode: STRICT}
-  portLevelMtls:
-    9090: {mode: PERMISSIVE}
-"""
+BAD = PORT_WITHOUT_SELECTOR
 GOOD = BAD.partition("  portLevelMtls")[0]
 
 
